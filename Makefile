@@ -1,0 +1,44 @@
+# Every command of the project.  Needs Python 3.11 or newer and make; the rest is installed into .venv.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help demo test check format lock clean
+
+help:
+	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
+	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
+	@echo "make check  ruff, mypy --strict, import-linter"
+	@echo "make lock   pin the newest versions that fit together"
+
+# The stamp makes a second run need no network.
+.venv/stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "otel_kit needs Python 3.11 or newer: make PYTHON=python3.12"; exit 2; }
+	@echo "setting up .venv (about a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[all]' --group dev
+	@touch $@
+
+demo: .venv/stamp
+	@$(BIN)/python -m demo $(ARGS)
+
+test: .venv/stamp
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: .venv/stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:
+	$(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --universal --python-version 3.11 --extra all --group dev pyproject.toml -o constraints.txt
+	$(BIN)/uv --version | awk '{print "uv==" $$2}' >> constraints.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,1 @@
+"""One line in a service, and every hop to and from it is understood."""
