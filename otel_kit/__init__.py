@@ -1,1 +1,40 @@
-"""One line in a service, and every hop to and from it is understood."""
+"""One line in a service, and every hop to and from it is understood.
+
+import otel_kit
+otel_kit.instrument("orders")
+"""
+
+from otel_kit.errors import ErrorClass, classify_as
+from otel_kit.exceptions import OtelKitError
+from otel_kit.hops import (
+    Hop,
+    call,
+    http_request,
+    incoming,
+    outgoing,
+    process,
+    rpc_call,
+    send,
+    serve,
+)
+from otel_kit.sagas import Saga, compensate, current_saga, saga, step
+
+__all__ = [
+    "ErrorClass",
+    "Hop",
+    "OtelKitError",
+    "Saga",
+    "call",
+    "classify_as",
+    "compensate",
+    "current_saga",
+    "http_request",
+    "incoming",
+    "outgoing",
+    "process",
+    "rpc_call",
+    "saga",
+    "send",
+    "serve",
+    "step",
+]

@@ -1,4 +1,4 @@
-"""The kit's own exceptions.  They are raised at start-up and by the command line, never from a hop."""
+"""The kit's own exceptions: raised at start-up and by the command line, never from a hop."""
 
 
 class OtelKitError(Exception):

@@ -72,8 +72,6 @@ SPAN_SERVER_DURATION: Final = "otel_kit.server.duration"
 """Span attribute of a CLIENT span: seconds the server itself reports to have taken."""
 SPAN_PROPAGATION: Final = "otel_kit.propagation"
 """Span attribute of an inbound hop: continued, missing, invalid or stale."""
-SPAN_LIBRARY: Final = "otel_kit.library"
-"""Span attribute: the instrumented library that described the hop."""
 
 SAGA_ID: Final = "saga.id"
 SAGA_NAME: Final = "saga.name"

@@ -1,0 +1,117 @@
+"""One small file per library.  CATALOGUE says which, and what import of the user's wakes it."""
+
+import importlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import wrapt
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
+from otel_kit.exceptions import InvalidSetting, UnsupportedLibrary
+from otel_kit.integrations._shape import Integration, Undo
+
+CATALOGUE: Mapping[str, str] = {
+    "aiokafka": "aiokafka",
+    "fastapi": "fastapi",
+    "grpc": "grpc",
+    "httpx": "httpx",
+    "kafka-python": "kafka",
+    "starlette": "starlette",
+}
+"""Integration → the module whose import activates it.  A library that is not used costs nothing."""
+
+_log = logging.getLogger("otel_kit")
+
+
+class IntegrationSettings(Protocol):
+    """What the integrations ask of the settings."""
+
+    @property
+    def prefer(self) -> str: ...
+    @property
+    def integrations(self) -> tuple[str, ...]: ...
+    @property
+    def disabled_integrations(self) -> tuple[str, ...]: ...
+
+
+def load(name: str) -> Integration:
+    """The integration of that name.  Imports its library."""
+    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    found = module.integration
+    assert isinstance(found, Integration)
+    return found
+
+
+def install(
+    settings: IntegrationSettings,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+) -> Undo:
+    """Activate the integrations: now for imported libraries, else as soon as one is imported.
+
+    Raises InvalidSetting for a name that CATALOGUE lacks, and UnsupportedLibrary for a library that
+    was asked for by name and is not installed; libraries nobody named are left out in silence.
+    """
+    providers = {"tracer_provider": tracer_provider, "meter_provider": meter_provider}
+    return _Installation(settings, providers).uninstall
+
+
+class _Installation:
+    def __init__(self, settings: IntegrationSettings, providers: Mapping[str, object]) -> None:
+        self._providers = providers
+        self._undo: list[Undo] = []
+        self._live = True
+        self._prefer = settings.prefer
+        _refuse_unknown((*settings.integrations, *settings.disabled_integrations))
+        named = settings.integrations
+        for name in named or CATALOGUE:
+            if name in settings.disabled_integrations:
+                continue
+            if CATALOGUE[name] in sys.modules:
+                self._activate(name, asked_for=bool(named))
+            elif named and importlib.util.find_spec(CATALOGUE[name]) is None:
+                raise UnsupportedLibrary(f"{name} is not installed: pip install {name}")
+            else:
+                wrapt.register_post_import_hook(self._waking(name), CATALOGUE[name])
+
+    def _waking(self, name: str) -> Callable[[object], None]:
+        def wake(module: object) -> None:
+            if self._live:
+                self._activate(name, asked_for=False)
+
+        return wake
+
+    def _activate(self, name: str, *, asked_for: bool) -> None:
+        try:
+            integration = load(name)
+            theirs = self._contrib(integration) if self._prefer == "contrib" else []
+            self._undo += theirs or [integration.install()]
+        except Exception as error:
+            if asked_for:
+                message = f"{name} cannot be instrumented: {error}"
+                raise UnsupportedLibrary(message) from error
+            _log.warning("otel_kit does not instrument %s", name, exc_info=True)
+
+    def _contrib(self, integration: Integration) -> list[Undo]:
+        undo: list[Undo] = []
+        for instrumentor in integration.instrumentors(load=True):
+            if not instrumentor.is_instrumented_by_opentelemetry:
+                instrumentor.instrument(**self._providers)
+                undo.append(instrumentor.uninstrument)
+        return undo
+
+    def uninstall(self) -> None:
+        """Put every library back as it was."""
+        self._live = False
+        while self._undo:
+            self._undo.pop()()
+
+
+def _refuse_unknown(names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in CATALOGUE:
+            raise InvalidSetting(f"integration {name!r} is none of {', '.join(sorted(CATALOGUE))}")

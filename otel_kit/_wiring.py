@@ -1,0 +1,58 @@
+"""Connects the core to one set of providers; `instrument()` and `testing.capture()` share it."""
+
+from collections.abc import Callable, Sequence
+
+from opentelemetry import propagate
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.propagators.textmap import TextMapPropagator
+from opentelemetry.trace import Span, TracerProvider
+
+from otel_kit import hops, integrations, names, sagas
+from otel_kit.hops.propagation import Propagator
+from otel_kit.integrations import bridge
+from otel_kit.settings import Settings
+
+OnStart = Callable[[Span, Context | None], None]
+OnEnd = Callable[[object], None]
+Undo = Callable[[], None]
+
+
+def wire(
+    settings: Settings,
+    *,
+    tracer_provider: TracerProvider,
+    meter_provider: MeterProvider,
+    logger_provider: LoggerProvider,
+    watch: Callable[[OnStart, OnEnd], None],
+    other_propagators: Sequence[TextMapPropagator] = (),
+) -> Undo:
+    """Make the four verbs, the sagas and the integrations use these providers.
+
+    `watch` adds a span processor of two functions to the tracer provider.  The returned function
+    puts back the propagator and every library.
+    """
+    before = propagate.get_global_textmap()
+    propagator = Propagator(settings.service_name, other_propagators)
+    hops.configure(
+        hops.Runtime(
+            tracer=tracer_provider.get_tracer(names.SCOPE),
+            meter=meter_provider.get_meter(names.SCOPE),
+            logger=logger_provider.get_logger(names.SCOPE),
+            settings=settings,
+            propagator=propagator,
+        )
+    )
+    propagate.set_global_textmap(propagator)
+    bridged = bridge.Bridge()
+    watch(sagas.stamp, lambda span: None)
+    watch(bridged.on_start, bridged.on_end)
+    uninstall = integrations.install(settings, tracer_provider, meter_provider)
+
+    def undo() -> None:
+        uninstall()
+        propagate.set_global_textmap(before)
+        hops.configure(None)
+
+    return undo

@@ -1,0 +1,95 @@
+"""Headers of every shape as one mutable mapping of strings by lower-case name.
+
+Reading never raises, whatever a stranger put there: what cannot be decoded is absent.  Of a name
+that stands more than once the last value counts, as it was added last; writing leaves just one.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+Pair = tuple[Any, Any]
+
+
+def _text(raw: object) -> str | None:
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, (bytes, bytearray, memoryview)):
+        try:
+            return bytes(raw).decode("ascii")
+        except UnicodeDecodeError:
+            return None
+    return None
+
+
+class _PairsView(MutableMapping[str, str]):
+    """A list of (name, value) pairs, changed in place."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[Pair]) -> None:
+        self.pairs = pairs
+
+    @staticmethod
+    def _encode(name: str, value: str) -> Pair:
+        return name, value
+
+    def _named(self, name: str) -> Iterator[str]:
+        for pair in self.pairs:
+            key = _text(pair[0])
+            if key is not None and key.lower() == name:
+                value = _text(pair[1])
+                if value is not None:
+                    yield value
+
+    def __getitem__(self, name: str) -> str:
+        values = list(self._named(name))
+        if not values:
+            raise KeyError(name)
+        return ",".join(values) if name == "tracestate" else values[-1]
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._drop(name)
+        self.pairs.append(self._encode(name, value))
+
+    def __delitem__(self, name: str) -> None:
+        if not self._drop(name):
+            raise KeyError(name)
+
+    def _drop(self, name: str) -> bool:
+        kept = [pair for pair in self.pairs if (_text(pair[0]) or "").lower() != name]
+        dropped = len(kept) != len(self.pairs)
+        if dropped:
+            self.pairs[:] = kept
+        return dropped
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({key.lower() for pair in self.pairs if (key := _text(pair[0])) is not None})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Pairs(_PairsView):
+    """`[(str, bytes)]`: Kafka record headers."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _encode(name: str, value: str) -> Pair:
+        return name, value.encode("ascii")
+
+
+class BytesPairs(_PairsView):
+    """`[(bytes, bytes)]`: ASGI headers."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _encode(name: str, value: str) -> Pair:
+        return name.encode("ascii"), value.encode("ascii")
+
+
+class Metadata(_PairsView):
+    """`[(str, str | bytes)]`: gRPC metadata."""
+
+    __slots__ = ()

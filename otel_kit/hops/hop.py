@@ -1,0 +1,79 @@
+"""`Hop`: one crossing of a service boundary, seen from one side, as plain data."""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from opentelemetry.trace import Link, SpanKind
+from opentelemetry.util.types import AttributeValue
+
+from otel_kit.errors import ErrorClass
+
+Attributes = Mapping[str, AttributeValue]
+Carrier = MutableMapping[str, str]
+"""Headers of any shape as strings by lower-case name; `carriers.py` has the views."""
+
+
+class Outcome(NamedTuple):
+    """How a hop ended, in the words of a transport."""
+
+    attributes: Attributes = MappingProxyType({})
+    """What the outcome adds to the span, such as the response's status code."""
+    error_class: ErrorClass | None = None
+    error_type: str | None = None
+    """`error.type`: absent on success, the same on span and metric."""
+    failed: bool = False
+    """Whether the span's status is ERROR; a client's mistake is none of the server's errors."""
+
+
+def _no_status(status: Any, kind: SpanKind) -> Outcome:
+    return Outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What OpenTelemetry's semantic conventions say of a family of transports.
+
+    `durations` has the duration metric (s) per span kind, `counts` the message counter, `labels`
+    the span attributes that those metrics repeat, `outcome` reads a transport's own status.
+    """
+
+    durations: Mapping[SpanKind, str] = field(default_factory=dict)
+    counts: Mapping[SpanKind, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    outcome: Callable[[Any, SpanKind], Outcome] = _no_status
+
+
+NO_CONVENTION = Convention()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """What a library's arguments say about a hop.  Nothing here is done, only described.
+
+    `operation` is both the span's name and the `operation` label, so it must be bounded: a route,
+    a method, a topic; never an id or a raw path.  `destination` is where it goes: an address, a
+    service, a topic.  `sent_at` is in seconds since the epoch, from the broker, and is used only
+    when the sender did not say when it sent.
+    """
+
+    system: str
+    """The `transport` label: http, grpc, kafka, …"""
+    operation: str
+    destination: str = ""
+    carrier: Carrier | None = None
+    peer: str | None = None
+    """Address (`host` or `host:port`) or name of the other side, if the library knows it."""
+    attributes: Attributes = field(default_factory=dict)
+    sent_at: float | None = None
+    group: str = ""
+    """Consumer group, for messages."""
+    links: Sequence[Link] = ()
+    parts: Sequence["Hop"] = ()
+    """The messages of a batch, each with its own carrier; they are linked, not parents."""
+    convention: Convention = NO_CONVENTION
+
+    def same_as(self, other: "Hop") -> bool:
+        """Whether both describe one crossing, seen by two functions of a library."""
+        return self.operation == other.operation and self.attributes == other.attributes

@@ -1,0 +1,12 @@
+"""What the kit keeps in OpenTelemetry's context beside the span and the baggage."""
+
+from typing import Final
+
+from opentelemetry.context import create_key
+
+HOP: Final = create_key("otel_kit-hop")
+"""The innermost hop under way."""
+INBOUND: Final = create_key("otel_kit-inbound")
+"""What the headers of the current inbound hop said."""
+OWN_SPAN: Final = create_key("otel_kit-own-span")
+"""Set while the kit starts a span itself: the sampler may then drop it without losing a metric."""

@@ -1,0 +1,142 @@
+"""A `Hop` with OpenTelemetry's messaging conventions (development, names as of 1.44).
+
+The conventions link a consumer to its sender by default and allow the sender as parent for a single
+message.  The kit takes the parent, because an order must read as one trace, and links for batches.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry.trace import SpanKind
+
+from otel_kit import names
+from otel_kit.hops.hop import Carrier, Convention, Hop
+
+_log = logging.getLogger("otel_kit")
+
+CONVENTION = Convention(
+    durations={
+        SpanKind.PRODUCER: names.MESSAGING_OPERATION_DURATION,
+        SpanKind.CONSUMER: names.MESSAGING_PROCESS_DURATION,
+    },
+    counts={
+        SpanKind.PRODUCER: names.MESSAGING_SENT,
+        SpanKind.CONSUMER: names.MESSAGING_CONSUMED,
+    },
+    labels=(
+        names.MESSAGING_SYSTEM,
+        names.MESSAGING_OPERATION_NAME,
+        names.MESSAGING_DESTINATION,
+        names.MESSAGING_CONSUMER_GROUP,
+        names.SERVER_ADDRESS,
+        names.SERVER_PORT,
+    ),
+)
+
+
+def outgoing(
+    system: str, destination: str, *, carrier: Carrier | None, broker: str | None = None
+) -> Hop:
+    """A message on its way to `destination` (a topic or queue) at `broker`.
+
+    Who will consume it is not known here, so the server of this edge is the broker: its name in
+    `OTEL_KIT_PEERS`, else the system's.
+    """
+    hop = _message(system, "send", destination, carrier=carrier, peer=broker)
+    return replace(hop, attributes={**hop.attributes, **_address(broker)})
+
+
+def incoming(
+    system: str,
+    destination: str,
+    *,
+    carrier: Carrier | None,
+    sent_at: float | None = None,
+    group: str | None = None,
+    message_id: str | None = None,
+    partition: int | str | None = None,
+    offset: int | None = None,
+) -> Hop:
+    """A message that is being handled.
+
+    `sent_at` is the broker's own timestamp in seconds since the epoch.
+    """
+    optional = {
+        names.MESSAGING_CONSUMER_GROUP: group,
+        names.MESSAGING_MESSAGE_ID: message_id,
+        names.MESSAGING_PARTITION: None if partition is None else str(partition),
+        names.MESSAGING_KAFKA_OFFSET: offset,
+    }
+    hop = _message(system, "process", destination, carrier=carrier, peer=None)
+    attributes = {**hop.attributes, **{k: v for k, v in optional.items() if v is not None}}
+    return replace(hop, attributes=attributes, sent_at=sent_at, group=group or "")
+
+
+def batch(messages: Sequence[Hop]) -> Hop:
+    """Several messages handled at once: one span, with a link to each sender."""
+    first = messages[0]
+    kept = {k: v for k, v in first.attributes.items() if k in CONVENTION.labels}
+    attributes = {**kept, names.MESSAGING_BATCH_COUNT: len(messages)}
+    return replace(first, carrier=None, attributes=attributes, parts=tuple(messages))
+
+
+def _address(broker: str | None) -> dict[str, str | int]:
+    host, _, port = (broker or "").rpartition(":")
+    if not host or not port.isdigit():
+        return {names.SERVER_ADDRESS: broker} if broker else {}
+    return {names.SERVER_ADDRESS: host, names.SERVER_PORT: int(port)}
+
+
+def _message(
+    system: str, operation: str, destination: str, *, carrier: Carrier | None, peer: str | None
+) -> Hop:
+    return Hop(
+        system=system,
+        operation=f"{operation} {destination}",
+        destination=destination,
+        carrier=carrier,
+        peer=peer,
+        attributes={
+            names.MESSAGING_SYSTEM: system,
+            names.MESSAGING_OPERATION_NAME: operation,
+            names.MESSAGING_OPERATION_TYPE: operation,
+            names.MESSAGING_DESTINATION: destination,
+        },
+        convention=CONVENTION,
+    )
+
+
+# -- what a library's own message says --------------------------------------------------------
+
+_descriptions: dict[type, Callable[[Any], Hop]] = {}
+
+
+def describes(message_type: type, description: Callable[[Any], Hop] | None) -> None:
+    """Let `process()` accept messages of this type; None takes it back."""
+    if description is None:
+        _descriptions.pop(message_type, None)
+    else:
+        _descriptions[message_type] = description
+
+
+def describe(message: object) -> Hop | None:
+    """The hop of a library's message, or of a list of them; None, logged, if unknown."""
+    if isinstance(message, Hop):
+        return message
+    try:
+        if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
+            hops = [hop for each in message if (hop := describe(each)) is not None]
+            return batch(hops) if hops else None
+        for ancestor in type(message).__mro__:
+            if ancestor in _descriptions:
+                return _descriptions[ancestor](message)
+    except Exception:  # a description must never stop the handler
+        _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
+        return None
+    if _descriptions:
+        _log.warning(
+            "otel_kit knows no %s: process() leaves it untraced", type(message).__qualname__
+        )
+    return None

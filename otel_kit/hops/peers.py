@@ -1,0 +1,59 @@
+"""Who is at the other side: names for addresses, learned or told, and never too many of them."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+from otel_kit.names import OVERFLOW
+
+_AMBIGUOUS = object()
+
+
+class Bounded:
+    """Lets the first `limit` distinct label values through; all others become `_OTHER`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+        self._lock = Lock()
+
+    def __call__(self, value: str) -> str:
+        if value in self._known:
+            return value
+        with self._lock:
+            if len(self._known) >= self._limit:
+                return OVERFLOW
+            self._known.add(value)
+        return value
+
+
+class Peers:
+    """Service names of the other sides, at most `limit` distinct ones.
+
+    An address is named, in this order, by the reply of the service behind it (`Server-Timing`), by
+    `OTEL_KIT_PEERS`, by what that address last answered in this process, or else by a default:
+    itself, or for a broker its system.  A gateway that answered with several names is not guessed.
+    """
+
+    def __init__(self, told: Mapping[str, str], limit: int) -> None:
+        self.bounded = Bounded(limit)
+        self._told = told
+        self._limit = limit
+        self._learned: dict[str, object] = {}
+
+    def name_of(self, address: str, default: str) -> str:
+        """The service at `address` (`host` or `host:port`), as far as known before it answers."""
+        told = self._told.get(address) or self._told.get(address.rpartition(":")[0])
+        if told:
+            return self.bounded(told)
+        learned = self._learned.get(address)
+        return self.bounded(learned if isinstance(learned, str) else default)
+
+    def learn(self, address: str, service: str) -> None:
+        """Remember that `address` answered as `service`, a bounded name."""
+        known = self._learned.get(address)
+        if known == service or known is _AMBIGUOUS:
+            return
+        if known is not None:
+            self._learned[address] = _AMBIGUOUS
+        elif len(self._learned) < self._limit:
+            self._learned[address] = service

@@ -1,0 +1,198 @@
+"""W3C headers in and out, with our `tracestate` member.
+
+The member is `otelkit=c:<caller>;p:<span id>;t:<sent>`: the caller's service name
+(percent-encoded, at most 64 characters), the id of the span that wrote it, and for messages the
+time of sending in nanoseconds since the epoch, hexadecimal.  It is the leftmost member and the
+others are kept.  A receiver believes it only if `p` is the parent id of `traceparent`: otherwise
+someone who does not know the member stood between, and the caller is unknown.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, unquote
+
+from opentelemetry.baggage import clear as clear_baggage
+from opentelemetry.baggage import get_all as get_baggage
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context, get_current, get_value, set_value
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    TraceState,
+    get_current_span,
+    set_span_in_context,
+)
+
+from otel_kit.hops.keys import INBOUND
+from otel_kit.names import TRACESTATE_KEY, UNKNOWN
+
+TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
+FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
+Result = Literal["continued", "missing", "invalid", "stale"]
+
+_NAME_LENGTH = 64
+_HEADER_LENGTH = 4096
+_TRACEPARENT = re.compile(
+    r"[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+    r"(-[^,]*)?[ \t]*"
+)
+_MEMBERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What the headers of an inbound hop said."""
+
+    result: Result
+    parent: SpanContext | None = None
+    client: str = UNKNOWN
+    """The service that called or sent."""
+    sent_at: float | None = None
+    """When it sent, seconds since the epoch."""
+    said_hello: bool = False
+    """The caller knows our member, so it may be answered by `Server-Timing`."""
+
+
+MISSING = Inbound("missing")
+INVALID = Inbound("invalid")
+
+
+def inbound(context: Context) -> Inbound:
+    """What the headers said from which `context` was extracted."""
+    found = get_value(INBOUND, context)
+    return found if isinstance(found, Inbound) else MISSING
+
+
+class Propagator(TextMapPropagator):
+    """W3C trace context with our member, W3C baggage, and any others the user configured.
+
+    Used by the four verbs, and as the global propagator, so that hops which other
+    instrumentations make carry the member too.
+    """
+
+    def __init__(self, service: str, others: Sequence[TextMapPropagator] = ()) -> None:
+        self._caller = quote(service[:_NAME_LENGTH], safe="")
+        self._baggage = W3CBaggagePropagator()
+        self._others = others
+
+    @property
+    def fields(self) -> set[str]:
+        return set(FIELDS).union(*(other.fields for other in self._others))
+
+    def inject(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        setter: Setter[CarrierT] = default_setter,
+        *,
+        sent_ns: int | None = None,
+    ) -> None:
+        """Write the current span, our member and the baggage.
+
+        `sent_ns` (nanoseconds since the epoch) goes out with messages; where another
+        instrumentation makes a PRODUCER span, it is the start of that span.
+        """
+        context = get_current() if context is None else context
+        span = get_current_span(context)
+        span_context = span.get_span_context()
+        if span_context.is_valid:
+            parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"
+            setter.set(carrier, TRACEPARENT, f"{parent}-{span_context.trace_flags:02x}")
+            setter.set(carrier, TRACESTATE, self._members(span, span_context, sent_ns))
+        if get_baggage(context):
+            self._baggage.inject(carrier, context, setter)
+        for other in self._others:
+            other.inject(carrier, context, setter)
+
+    def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
+        if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
+            sent_ns = getattr(span, "start_time", None)
+        ours = f"{TRACESTATE_KEY}=c:{self._caller};p:{span_context.span_id:016x}"
+        if sent_ns is not None:
+            ours += f";t:{sent_ns:x}"
+        others = [
+            f"{key}={value}"
+            for key, value in span_context.trace_state.items()
+            if key != TRACESTATE_KEY
+        ]
+        return ",".join([ours, *others[: _MEMBERS - 1]])
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        """The context that the carrier continues.  Never raises; bad headers count as invalid.
+
+        Baggage belongs to the message: what the surrounding context had is left out.
+        """
+        context = clear_baggage(get_current() if context is None else context)
+        try:
+            found = _read(carrier, getter)
+            context = self._baggage.extract(carrier, context, getter)
+            for other in self._others:
+                context = other.extract(carrier, context, getter)
+        except Exception:  # untrusted input; anything may be in there
+            found = INVALID
+        if found.parent is not None:
+            context = set_span_in_context(NonRecordingSpan(found.parent), context)
+        elif get_current_span(context).get_span_context().is_remote:
+            found = Inbound("continued", get_current_span(context).get_span_context())
+        return set_value(INBOUND, found, context)
+
+
+def _read(carrier: CarrierT, getter: Getter[CarrierT]) -> Inbound:
+    headers = getter.get(carrier, TRACEPARENT)
+    if not headers:
+        return MISSING
+    match = _TRACEPARENT.fullmatch(headers[-1][:_HEADER_LENGTH])
+    if match is None or (match[1] == "00" and match[5]):
+        return INVALID
+    member, trace_state = _tracestate(getter.get(carrier, TRACESTATE) or ())
+    span_id = int(match[3], 16)
+    parent = SpanContext(
+        int(match[2], 16), span_id, True, TraceFlags(int(match[4], 16)), trace_state
+    )
+    return _believed(member, parent) if member else Inbound("continued", parent)
+
+
+def _believed(member: str, parent: SpanContext) -> Inbound:
+    parts = dict(part.split(":", 1) for part in member.split(";") if ":" in part)
+    if parts.get("p") != f"{parent.span_id:016x}":
+        return Inbound("stale", parent)
+    try:
+        client = unquote(parts.get("c", ""), errors="strict")[:_NAME_LENGTH]
+        sent_at = int(parts["t"][:16], 16) / 1e9 if "t" in parts else None
+    except ValueError:  # not written by the kit; the trace goes on all the same
+        return Inbound("continued", parent)
+    named = client if client and client.isprintable() else UNKNOWN
+    return Inbound("continued", parent, named, sent_at, said_hello=True)
+
+
+def _tracestate(headers: Sequence[str]) -> tuple[str | None, TraceState | None]:
+    """Our member's value, and the state without it: it speaks of one hop only."""
+    joined = ",".join(headers)
+    if not joined or len(joined) > _HEADER_LENGTH:
+        return None, None
+    ours, others, prefix = None, [], f"{TRACESTATE_KEY}="
+    for member in joined.split(",")[:_MEMBERS]:
+        stripped = member.strip()
+        if stripped.startswith(prefix):
+            ours = ours or stripped.removeprefix(prefix)
+        elif stripped:
+            others.append(stripped)
+    return ours, TraceState.from_header([",".join(others)]) if others else None

@@ -1,0 +1,108 @@
+"""The runtime: one service's providers, and the four verbs over them.
+
+`call`, `serve`, `send` and `process` are the only code that touches spans, context, clocks and
+edge metrics.  They may be used for hops that no integration sees, and never raise.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+
+from opentelemetry._logs import Logger
+from opentelemetry.metrics import Meter
+from opentelemetry.trace import SpanKind, Tracer
+
+from otel_kit.hops.active import ActiveHop
+from otel_kit.hops.edges import Edges
+from otel_kit.hops.hop import Hop
+from otel_kit.hops.messaging import describe
+from otel_kit.hops.peers import Bounded, Peers
+from otel_kit.hops.propagation import Propagator
+
+_log = logging.getLogger("otel_kit")
+
+
+class CoreSettings(Protocol):
+    """What the core asks of the settings."""
+
+    @property
+    def service_name(self) -> str: ...
+    @property
+    def peers(self) -> Mapping[str, str]: ...
+    @property
+    def max_peers(self) -> int: ...
+    @property
+    def semconv_metrics(self) -> bool: ...
+    @property
+    def strict(self) -> bool: ...
+
+
+class Runtime:
+    """One service: its name, its tracer, its edge metrics, and whom it has met."""
+
+    def __init__(
+        self,
+        *,
+        tracer: Tracer,
+        meter: Meter,
+        logger: Logger,
+        settings: CoreSettings,
+        propagator: Propagator,
+    ) -> None:
+        self.tracer = tracer
+        self.meter = meter
+        self.logger = logger
+        self.service = settings.service_name
+        self.strict = settings.strict
+        self.propagator = propagator
+        self.edges = Edges(meter, semconv=settings.semconv_metrics)
+        self.peers = Peers(settings.peers, settings.max_peers)
+        self.saga_names = Bounded(settings.max_peers)
+        self._reported: set[str] = set()
+
+    def broke(self, where: str, error: Exception) -> None:
+        """A bug of ours: the application must not notice.  Logged once; raised if strict."""
+        if self.strict:
+            raise error
+        if where not in self._reported:
+            self._reported.add(where)
+            _log.warning("otel_kit lost telemetry in %s (reported once)", where, exc_info=error)
+
+
+_current: Runtime | None = None
+
+
+def configure(runtime: Runtime | None) -> None:
+    """Make `runtime` the one that the verbs use; None switches them off."""
+    global _current
+    _current = runtime
+
+
+def current() -> Runtime | None:
+    """The runtime that `instrument()` made, None before it or where telemetry is disabled."""
+    return _current
+
+
+def call(hop: Hop) -> ActiveHop:
+    """A request that goes out and is answered: a CLIENT span around the `with` block."""
+    return ActiveHop(_current, SpanKind.CLIENT, hop)
+
+
+def serve(hop: Hop) -> ActiveHop:
+    """A request that came in: a SERVER span around its handler."""
+    return ActiveHop(_current, SpanKind.SERVER, hop)
+
+
+def send(hop: Hop) -> ActiveHop:
+    """A message that goes out: a PRODUCER span until the broker has it."""
+    return ActiveHop(_current, SpanKind.PRODUCER, hop)
+
+
+def process(message: object) -> ActiveHop:
+    """A message, or a list of them, that is being handled: a CONSUMER span around the handler.
+
+    `message` is a library's own (a Kafka record, …), a list of such (one span, a link to each
+    sender), or a `Hop`.  One message is a child of its sender's span.  Within the loop body of an
+    instrumented consumer it makes no second span: it ends that one, with the handler's error.
+    """
+    return ActiveHop(_current, SpanKind.CONSUMER, describe(message))

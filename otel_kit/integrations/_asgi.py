@@ -1,0 +1,113 @@
+"""ASGI: one SERVER span a request, none for its sends and receives; shared by its frameworks.
+
+Everything that belongs to a request lives in that request's objects, so that nothing of one can
+show up on another.  A WebSocket connection is one hop from its handshake to its end.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from otel_kit import names
+from otel_kit.hops import ActiveHop, Hop, http_request, serve
+from otel_kit.hops.carriers import BytesPairs
+from otel_kit.hops.http import operation
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SEEN = "otel_kit.hop"
+"""Key of the ASGI scope: this request has its hop already."""
+_SERVER_TIMING = names.SERVER_TIMING.encode()
+_ROUTED = ("http", "websocket")
+_RESPONSES = ("http.response.start", "websocket.http.response.start")
+_TRACED = "_otel_kit_traced_by_another"
+
+
+def request(scope: Scope) -> Hop:
+    """The hop of an ASGI scope.  Its route is known only after routing."""
+    headers = BytesPairs(list(scope["headers"]))
+    method = scope["method"] if scope["type"] == "http" else "GET"
+    return http_request(
+        method,
+        carrier=headers,
+        scheme=scope.get("scheme", "http"),
+        path=scope["path"],
+        version=scope.get("http_version"),
+    )
+
+
+async def traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run `proceed`, which is `app`, as the handler of one hop."""
+    if scope["type"] not in _ROUTED or SEEN in scope or _already_traced(app):
+        await proceed(scope, receive, send)
+        return
+    scope[SEEN] = True
+    with serve(request(scope)) as hop:
+        try:
+            await proceed(scope, receive, _answering(hop, send))
+        finally:
+            _routed(hop, app, scope)
+
+
+def _answering(hop: ActiveHop, send: Send) -> Send:
+    async def answering(message: MutableMapping[str, Any]) -> None:
+        if message["type"] in _RESPONSES:
+            hop.status(message["status"])
+            if (reply := hop.reply()) is not None:
+                given = message.get("headers", ())
+                message = {**message, "headers": [*given, (_SERVER_TIMING, reply.encode())]}
+        await send(message)
+
+    return answering
+
+
+def _already_traced(app: Any) -> bool:
+    """Whether OpenTelemetry's or Starlette's own middleware stands in the application's stack."""
+    known = vars(app).get(_TRACED)
+    layer = app.middleware_stack
+    if known is None and layer is not None:
+        known = False
+        while layer is not None and not known:
+            known = type(layer).__name__ == "OpenTelemetryMiddleware"
+            layer = getattr(layer, "app", None)
+        setattr(app, _TRACED, known)
+    return bool(known)
+
+
+def _routed(hop: ActiveHop, app: Any, scope: Scope) -> None:
+    try:
+        template = route(app, scope)
+    except (AttributeError, KeyError, TypeError):  # a router of somebody's own
+        template = None
+    if template:
+        method = scope["method"] if scope["type"] == "http" else "GET"
+        hop.routed(operation(method, template), {names.HTTP_ROUTE: template})
+
+
+def route(app: Any, scope: Scope) -> str | None:
+    """The template of the matched path, mounts included; None if nothing matched.
+
+    FastAPI keeps the template of an included router's route beside the route.
+    """
+    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    if matched is None:
+        return None
+    root = scope.get("root_path", "")
+    mounted = root.removeprefix(scope.get("app_root_path", root))
+    prefix = _mount(app.routes, mounted) if mounted else ""
+    return prefix + ("/{path}" if _is_mount(matched) else str(matched.path))
+
+
+def _is_mount(route: Any) -> bool:
+    return hasattr(route, "routes") and str(route.path_format).endswith("/{path}")
+
+
+def _mount(routes: Any, mounted: str) -> str:
+    for route in filter(_is_mount, routes):
+        match = route.path_regex.match(mounted + "/")
+        if match is not None:
+            rest = match["path"].rstrip("/")
+            return str(route.path) + (_mount(route.routes, "/" + rest) if rest else "")
+    return ""

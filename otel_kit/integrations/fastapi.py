@@ -1,0 +1,28 @@
+"""
+FastAPI: `FastAPI.__call__`, outside its native telemetry and its middleware stack.
+
+FastAPI from 0.142 on makes a SERVER span of its own, and three more within, as soon as there is a
+tracer provider.  Ours stands for the request instead: FastAPI leaves a request alone whose scope
+has its key already.  With `prefer="contrib"` it is the other way round: FastAPI's native span, or
+where there is none OpenTelemetry's instrumentor, is bridged.
+"""
+
+from typing import Any
+
+from otel_kit.integrations._asgi import traced
+from otel_kit.integrations._shape import Integration
+
+integration = Integration(
+    "fastapi",
+    supports="fastapi>=0.115,<1",
+    contrib=("opentelemetry.instrumentation.fastapi:FastAPIInstrumentor",),
+)
+_NATIVE = "fastapi.telemetry"
+
+
+@integration.wraps("fastapi:FastAPI.__call__")
+def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
+    scope = args[0] if args else kwargs["scope"]
+    if scope["type"] != "lifespan":
+        scope.setdefault(_NATIVE, None)
+    return traced(app, wrapped, *args, **kwargs)

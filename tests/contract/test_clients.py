@@ -1,0 +1,254 @@
+"""The contract of everything that sends requests."""
+
+import asyncio
+import copy
+
+import pytest
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
+
+from otel_kit import names
+from otel_kit.testing import Telemetry
+from tests.contract.conftest import Subject
+from tests.contract.harness import CLIENTS
+from tests.contract.harness.base import Behaviour, ClientHarness
+
+pytestmark = pytest.mark.parametrize("harness", CLIENTS, ids=lambda h: h.__name__)
+Harness = type[ClientHarness]
+CLIENT = SpanKind.CLIENT
+
+
+def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
+    """How many client-side hops with these labels were counted."""
+    return telemetry.count(
+        names.HOP_DURATION,
+        client="tested",
+        side="client",
+        transport=harness.transport,
+        **labels,
+    )
+
+
+async def test_the_server_gets_the_context_of_the_client_span(
+    subject: Subject, harness: Harness
+) -> None:
+    """The headers that arrive name the CLIENT span as parent."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+
+    span = telemetry.span(kind=CLIENT)
+    _, trace_id, span_id, _ = client.seen[0].headers["traceparent"].split("-")
+    assert (span.context.trace_id, span.context.span_id) == (int(trace_id, 16), int(span_id, 16))
+
+
+async def test_the_client_span_is_a_child_of_the_callers_span(
+    subject: Subject, harness: Harness
+) -> None:
+    """A request made within a span continues its trace."""
+    with subject.record(harness.library) as telemetry:
+        tracer = telemetry.tracer_provider.get_tracer("app")
+        async with harness() as client:
+            with tracer.start_as_current_span("app") as outer:
+                await client.request(Behaviour.OK)
+
+    parent = telemetry.span(kind=CLIENT).parent
+    assert parent is not None
+    assert outer.get_span_context().span_id == parent.span_id
+
+
+async def test_an_unsampled_caller_stays_unsampled(subject: Subject, harness: Harness) -> None:
+    """The sampled flag of the current span goes out, and no span is exported."""
+    with subject.record(harness.library, sampler=ALWAYS_OFF) as telemetry:
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+
+    flags = int(client.seen[0].headers["traceparent"].rpartition("-")[2], 16)
+    assert not flags & TraceFlags.SAMPLED
+    assert telemetry.spans == []
+
+
+async def test_baggage_goes_out(subject: Subject, harness: Harness) -> None:
+    """W3C baggage of the current context reaches the server."""
+    with subject.record(harness.library):
+        token = context.attach(baggage.set_baggage("saga.id", "order 17"))
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+        context.detach(token)
+
+    assert "saga.id=order+17" in client.seen[0].headers["baggage"].replace("%20", "+")
+
+
+async def test_the_caller_names_itself_in_tracestate(subject: Subject, harness: Harness) -> None:
+    """Our tracestate member is leftmost and names the caller and its span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+
+    span_id = telemetry.span(kind=CLIENT).context.span_id
+    assert client.seen[0].headers["tracestate"] == f"otelkit=c:tested;p:{span_id:016x}"
+
+
+async def test_server_timing_names_the_server(subject: Subject, harness: Harness) -> None:
+    """The edge's server is who answered, and the span knows how long the server took."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            client.server_timing = 'otelkit;desc="billing";dur=12.5'
+            await client.request(Behaviour.OK)
+
+    attributes = telemetry.span(kind=CLIENT).attributes or {}
+    assert attributes[names.PEER_NAME] == "billing"
+    assert attributes[names.SPAN_SERVER_DURATION] == 0.0125
+    assert edge(telemetry, harness, server="billing", operation=harness.operation) == 1
+
+
+async def test_a_failure_after_an_answer_counts_for_the_same_server(
+    subject: Subject, harness: Harness
+) -> None:
+    """Who answered at an address before is taken for its server when it does not answer."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            client.server_timing = 'otelkit;desc="billing";dur=1'
+            await client.request(Behaviour.OK)
+            with pytest.raises(harness.timeout_error):
+                await client.request(Behaviour.SILENT, timeout=0.1)
+
+    assert edge(telemetry, harness, server="billing", error_class="timeout") == 1
+
+
+async def test_an_unnamed_server_is_its_address(subject: Subject, harness: Harness) -> None:
+    """Without Server-Timing the edge's server is host and port."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+            address = client.address
+
+    assert edge(telemetry, harness, server=address) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error_class"),
+    [
+        (Behaviour.CLIENT_ERROR, "client_error"),
+        (Behaviour.SERVER_ERROR, "server_error"),
+        (Behaviour.THROTTLED, "throttled"),
+    ],
+)
+async def test_an_error_answer_is_classed(
+    subject: Subject, harness: Harness, behaviour: Behaviour, error_class: str
+) -> None:
+    """Span and edge have the error class; the span's status is ERROR with an error.type."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            try:
+                await client.request(behaviour)
+            except Exception as error:  # some libraries raise for an error answer
+                assert not isinstance(error, AssertionError)
+
+    span = telemetry.span(kind=CLIENT)
+    assert error_class == (span.attributes or {})[names.SPAN_ERROR_CLASS]
+    assert names.ERROR_TYPE in (span.attributes or {})
+    assert StatusCode.ERROR is span.status.status_code
+    assert edge(telemetry, harness, error_class=error_class) == 1
+
+
+async def test_a_timeout_is_recorded_and_raised(subject: Subject, harness: Harness) -> None:
+    """The library's own exception arrives; a duration with class timeout is recorded."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            with pytest.raises(harness.timeout_error):
+                await client.request(Behaviour.SILENT, timeout=0.1)
+
+    assert StatusCode.ERROR is telemetry.span(kind=CLIENT).status.status_code
+    assert edge(telemetry, harness, error_class="timeout") == 1
+
+
+async def test_a_duration_is_recorded_when_the_call_raises(
+    subject: Subject, harness: Harness
+) -> None:
+    """A refused connection counts, under a class that says so."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            with pytest.raises(harness.connection_error):
+                await client.unreachable()
+
+    point = telemetry.points(names.HOP_DURATION)[0]
+    assert point.count == 1
+    assert point.labels["error_class"] in ("connection", "unavailable")
+
+
+async def test_cancellation_is_cancelled(subject: Subject, harness: Harness) -> None:
+    """A cancelled call ends its hop with class cancelled, and is no error of the span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            asked = asyncio.Event()
+            client.on_seen = asked.set
+            task = asyncio.create_task(client.request(Behaviour.SILENT, timeout=1))
+            await asked.wait()
+            task.cancel()
+            with pytest.raises((asyncio.CancelledError, harness.timeout_error)):
+                await task
+            await client.settled()
+
+    error_class = (telemetry.span(kind=CLIENT).attributes or {})[names.SPAN_ERROR_CLASS]
+    assert error_class == client.cancelled_class
+
+
+async def test_the_callers_headers_object_is_not_changed(
+    subject: Subject, harness: Harness
+) -> None:
+    """What the application passes as headers is the same afterwards, and may be reused."""
+    with subject.record(harness.library):
+        async with harness() as client:
+            headers = client.native_headers({"x-own": "1"})
+            before = copy.copy(headers)
+            await client.request(Behaviour.OK, headers=headers)
+            await client.request(Behaviour.OK, headers=headers)
+
+    assert before == headers
+    assert client.seen[0].headers["traceparent"] != client.seen[1].headers["traceparent"]
+
+
+async def test_a_stale_context_in_the_headers_is_replaced(
+    subject: Subject, harness: Harness
+) -> None:
+    """Headers copied from an inbound request do not win over the current span."""
+    stale = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await client.request(Behaviour.OK, headers=client.native_headers(stale))
+
+    span_id = telemetry.span(kind=CLIENT).context.span_id
+    assert f"{span_id:016x}" == client.seen[0].headers["traceparent"].split("-")[2]
+
+
+async def test_twenty_concurrent_hops_do_not_mix(subject: Subject, harness: Harness) -> None:
+    """Each of many concurrent requests is a child of its own caller."""
+    with subject.record(harness.library) as telemetry:
+        tracer = telemetry.tracer_provider.get_tracer("app")
+
+        async def one(client: ClientHarness, number: int) -> None:
+            with tracer.start_as_current_span(f"app {number}"):
+                await client.request(Behaviour.OK)
+
+        async with harness() as client:
+            await asyncio.gather(*(one(client, number) for number in range(20)))
+
+    callers = {s.context.span_id for s in telemetry.matching(kind=SpanKind.INTERNAL)}
+    parents = {s.parent.span_id for s in telemetry.matching(kind=CLIENT) if s.parent}
+    assert len(callers) == 20
+    assert callers == parents
+
+
+async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> None:
+    """After the call the current context is what it was, also after an error."""
+    with subject.record(harness.library):
+        before = context.get_current()
+        async with harness() as client:
+            await client.request(Behaviour.OK)
+            with pytest.raises(harness.connection_error):
+                await client.unreachable()
+
+        assert before is context.get_current()
+        assert not trace.get_current_span().get_span_context().is_valid
