@@ -38,7 +38,28 @@ def request(scope: Scope) -> Hop:
     )
 
 
-async def traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: Send) -> None:
+def intercepted(
+    wrapped: App, app: Any, args: Any, kwargs: Any, *, ours: Scope | None = None
+) -> Any:
+    """A call of an ASGI application; `ours` is added to the scope of what will be a hop.
+
+    Servers call an application without arguments to find out whether it is a factory: whatever
+    does not fit is the application's to refuse.
+    """
+    try:
+        scope, receive, send = _bind(*args, **kwargs)
+    except TypeError:
+        return wrapped(*args, **kwargs)
+    if ours and scope["type"] in _ROUTED:
+        scope.update(ours)
+    return _traced(app, wrapped, scope, receive, send)
+
+
+def _bind(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    return scope, receive, send
+
+
+async def _traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: Send) -> None:
     """Run `proceed`, which is `app`, as the handler of one hop."""
     if scope["type"] not in _ROUTED or SEEN in scope or _already_traced(app):
         await proceed(scope, receive, send)

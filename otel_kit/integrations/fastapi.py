@@ -9,7 +9,7 @@ where there is none OpenTelemetry's instrumentor, is bridged.
 
 from typing import Any
 
-from otel_kit.integrations._asgi import traced
+from otel_kit.integrations._asgi import intercepted
 from otel_kit.integrations._shape import Integration
 
 integration = Integration(
@@ -22,7 +22,4 @@ _NATIVE = "fastapi.telemetry"
 
 @integration.wraps("fastapi:FastAPI.__call__")
 def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
-    scope = args[0] if args else kwargs["scope"]
-    if scope["type"] != "lifespan":
-        scope.setdefault(_NATIVE, None)
-    return traced(app, wrapped, *args, **kwargs)
+    return intercepted(wrapped, app, args, kwargs, ours={_NATIVE: None})

@@ -7,7 +7,7 @@ OpenTelemetry's or Starlette's own middleware is in the stack, it makes the span
 
 from typing import Any
 
-from otel_kit.integrations._asgi import traced
+from otel_kit.integrations._asgi import intercepted
 from otel_kit.integrations._shape import Integration
 
 integration = Integration(
@@ -19,4 +19,4 @@ integration = Integration(
 
 @integration.wraps("starlette.applications:Starlette.__call__")
 def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
-    return traced(app, wrapped, *args, **kwargs)
+    return intercepted(wrapped, app, args, kwargs)

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from contextlib import suppress
 
 import pytest
 from opentelemetry import baggage, context, trace
@@ -141,10 +142,8 @@ async def test_an_error_answer_is_classed(
     """Span and edge have the error class; the span's status is ERROR with an error.type."""
     with subject.record(harness.library) as telemetry:
         async with harness() as client:
-            try:
+            with suppress(Exception):  # some libraries raise for an error answer
                 await client.request(behaviour)
-            except Exception as error:  # some libraries raise for an error answer
-                assert not isinstance(error, AssertionError)
 
     span = telemetry.span(kind=CLIENT)
     assert error_class == (span.attributes or {})[names.SPAN_ERROR_CLASS]

@@ -64,7 +64,7 @@ class ClientHarness(ABC):
     timeout_error: ClassVar[type[BaseException]]
     connection_error: ClassVar[type[BaseException]]
     cancelled_class: ClassVar[str] = "cancelled"
-    """Error class after a task that awaits the call is cancelled; `timeout` if the call cannot be."""
+    """Error class after the awaiting task is cancelled; `timeout` if the call goes on."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
@@ -114,6 +114,12 @@ class ServerHarness(ABC):
     """Span name and `operation` label of the OK handler."""
     unknown: ClassVar[str]
     """Span name and `operation` label of a request for what is not served."""
+    unknown_class: ClassVar[str]
+    """Error class of such a request."""
+    ok_status: ClassVar[object]
+
+    async def settled(self) -> None:  # noqa: B027 - most have nothing to wait for
+        """Wait until an abandoned handler has really ended."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []

@@ -16,6 +16,7 @@ from tests.contract.harness.peer import http_get
 
 _STATUS = {
     Behaviour.OK: 200,
+    Behaviour.SILENT: 200,
     Behaviour.CLIENT_ERROR: 404,
     Behaviour.SERVER_ERROR: 500,
     Behaviour.THROTTLED: 429,
@@ -25,13 +26,21 @@ _STATUS = {
 class _Uvicorn(ServerHarness):
     transport = "http"
     unknown = "GET"
+    unknown_class = "client_error"
+    ok_status = 200
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hung_up = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         config = uvicorn.Config(self._app(), port=0, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server.serve())
         while not self._server.started:
-            await asyncio.sleep(0)
+            await asyncio.wait([self._serving], timeout=0.01)
+            if self._serving.done():
+                await self._serving
         self._port = self._server.servers[0].sockets[0].getsockname()[1]
         return self
 
@@ -47,16 +56,25 @@ class _Uvicorn(ServerHarness):
     def _app(self) -> Any:
         raise NotImplementedError
 
-    async def handle(self, behaviour: str, headers: dict[str, str]) -> Response:
-        self.seen.append(Seen(headers))
+    async def handle(self, behaviour: str, request: Request) -> Response:
+        self.seen.append(Seen(dict(request.headers)))
         self.on_request()
         if behaviour == Behaviour.RAISES:
             raise HandlerError("on purpose")
         if behaviour == Behaviour.SILENT:
-            await asyncio.Event().wait()
+            await self._until_hung_up(request)
         if behaviour == Behaviour.STREAMS:
             return StreamingResponse(self._parts())
         return PlainTextResponse("ok", _STATUS[Behaviour(behaviour)])
+
+    async def _until_hung_up(self, request: Request) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        self._hung_up.set()
+
+    async def settled(self) -> None:
+        await self._hung_up.wait()
+        await asyncio.sleep(0)
 
     async def _parts(self) -> AsyncIterator[bytes]:
         for part in (b"one", b"two", b"three"):
@@ -73,7 +91,7 @@ class FastApi(_Uvicorn):
 
         @app.get("/do/{behaviour}")
         async def do(behaviour: str, request: Request) -> Response:
-            return await self.handle(behaviour, dict(request.headers))
+            return await self.handle(behaviour, request)
 
         return app
 
@@ -84,6 +102,6 @@ class Starlette(_Uvicorn):
 
     def _app(self) -> Any:
         async def do(request: Request) -> Response:
-            return await self.handle(request.path_params["behaviour"], dict(request.headers))
+            return await self.handle(request.path_params["behaviour"], request)
 
         return starlette.applications.Starlette(routes=[Route("/do/{behaviour}", do)])

@@ -1,0 +1,297 @@
+"""The contract of everything that answers requests."""
+
+import asyncio
+import time
+
+import pytest
+from opentelemetry import context, trace
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.trace import SpanKind, StatusCode
+
+from otel_kit import names
+from otel_kit.testing import Telemetry
+from tests.contract.conftest import Subject
+from tests.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED, from_kit
+from tests.contract.harness import SERVERS
+from tests.contract.harness.base import Behaviour, HandlerError, Reply, ServerHarness
+
+pytestmark = pytest.mark.parametrize("harness", SERVERS, ids=lambda h: h.__name__)
+Harness = type[ServerHarness]
+SERVER = SpanKind.SERVER
+
+
+def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
+    """How many server-side hops with these labels were counted."""
+    return telemetry.count(
+        names.HOP_DURATION, server="tested", side="server", transport=harness.transport, **labels
+    )
+
+
+async def ask(
+    harness: Harness, behaviour: Behaviour, headers: dict[str, str] | None = None
+) -> Reply:
+    """One request to a fresh server."""
+    async with harness() as server:
+        return await server.request(behaviour, headers=headers)
+
+
+async def test_the_server_span_continues_the_callers_trace(
+    subject: Subject, harness: Harness
+) -> None:
+    """The SERVER span is a child of the span that the headers name."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK, SAMPLED)
+
+    span = telemetry.span(kind=SERVER)
+    assert span.parent is not None
+    assert (span.context.trace_id, span.parent.span_id) == (TRACE_ID, SPAN_ID)
+
+
+async def test_a_request_makes_exactly_one_span(subject: Subject, harness: Harness) -> None:
+    """One SERVER span with the operation as its name, and no span for its parts."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK)
+
+    assert [harness.operation] == [span.name for span in telemetry.spans]
+
+
+async def test_a_request_without_context_starts_a_trace(subject: Subject, harness: Harness) -> None:
+    """Without headers the SERVER span is a root, its client unknown, the loss counted."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK)
+
+    assert telemetry.span(kind=SERVER).parent is None
+    assert edge(telemetry, harness, client="unknown", operation=harness.operation) == 1
+    assert telemetry.count(names.PROPAGATION_MESSAGES, result="missing", server="tested") == 1
+
+
+async def test_an_unsampled_parent_is_respected(subject: Subject, harness: Harness) -> None:
+    """An unsampled caller's request makes no span, and its context goes on."""
+    with subject.record(harness.library, sampler=DEFAULT_ON) as telemetry:
+        async with harness() as server:
+            await server.request(Behaviour.OK, headers=UNSAMPLED)
+
+    assert telemetry.spans == []
+    assert server.seen[0].span.trace_id == TRACE_ID
+    assert not server.seen[0].span.trace_flags.sampled
+
+
+async def test_metrics_do_not_depend_on_sampling(subject: Subject, harness: Harness) -> None:
+    """An unsampled request counts for its edge all the same."""
+    with subject.record(harness.library, sampler=DEFAULT_ON) as telemetry:
+        await ask(harness, Behaviour.OK, UNSAMPLED)
+
+    assert edge(telemetry, harness) == 1
+
+
+async def test_the_handler_runs_inside_the_span(subject: Subject, harness: Harness) -> None:
+    """The handler's current span is the SERVER span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            await server.request(Behaviour.OK)
+
+    assert telemetry.span(kind=SERVER).context.span_id == server.seen[0].span.span_id
+
+
+async def test_a_streamed_answer_is_inside_the_span_to_its_end(
+    subject: Subject, harness: Harness
+) -> None:
+    """Every part of a streamed answer is made within the one SERVER span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            await server.request(Behaviour.STREAMS)
+
+    inside = {seen.span.span_id for seen in server.seen}
+    assert {telemetry.span(kind=SERVER).context.span_id} == inside
+    assert len(server.seen) > 2
+
+
+async def test_baggage_reaches_the_handler(subject: Subject, harness: Harness) -> None:
+    """W3C baggage of the caller is in the handler's context."""
+    with subject.record(harness.library):
+        async with harness() as server:
+            await server.request(Behaviour.OK, headers={**SAMPLED, "baggage": "saga.id=order-17"})
+
+    assert server.seen[0].baggage["saga.id"] == "order-17"
+
+
+async def test_the_caller_is_named_by_its_tracestate(subject: Subject, harness: Harness) -> None:
+    """The edge's client is the service that our tracestate member names."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK, from_kit("web"))
+
+    assert edge(telemetry, harness, client="web", operation=harness.operation) == 1
+    assert (telemetry.span(kind=SERVER).attributes or {})[names.SPAN_CLIENT] == "web"
+
+
+async def test_a_stale_member_does_not_name_the_caller(subject: Subject, harness: Harness) -> None:
+    """If someone uninstrumented stood between, the client is unknown, not the wrong one."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK, from_kit("web", span_id=SPAN_ID + 1))
+
+    assert edge(telemetry, harness, client="unknown") == 1
+    assert telemetry.count(names.PROPAGATION_MESSAGES, result="stale") == 1
+
+
+async def test_other_tracestate_members_are_kept(subject: Subject, harness: Harness) -> None:
+    """A vendor's tracestate member goes on with the trace; ours is not inherited."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK, from_kit("web"))
+
+    state = telemetry.span(kind=SERVER).context.trace_state
+    assert dict(state) == {"vendor": "kept"}
+
+
+async def test_the_reply_names_the_service(subject: Subject, harness: Harness) -> None:
+    """A caller that said hello is told who answered and how long it took."""
+    with subject.record(harness.library):
+        reply = await ask(harness, Behaviour.OK, from_kit("web"))
+
+    assert reply.headers["server-timing"].startswith('otelkit;desc="tested";dur=')
+
+
+async def test_a_stranger_gets_no_reply_of_ours(subject: Subject, harness: Harness) -> None:
+    """A caller that does not know our member gets nothing added."""
+    with subject.record(harness.library):
+        reply = await ask(harness, Behaviour.OK, SAMPLED)
+
+    assert "server-timing" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error_class", "status"),
+    [
+        (Behaviour.CLIENT_ERROR, "client_error", StatusCode.UNSET),
+        (Behaviour.THROTTLED, "throttled", StatusCode.UNSET),
+        (Behaviour.SERVER_ERROR, "server_error", StatusCode.ERROR),
+    ],
+)
+async def test_an_error_answer_is_classed(
+    subject: Subject, harness: Harness, behaviour: Behaviour, error_class: str, status: StatusCode
+) -> None:
+    """Client errors are apart from server errors: in the class, and in the span's status."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, behaviour)
+
+    span = telemetry.span(kind=SERVER)
+    assert status is span.status.status_code
+    assert error_class == (span.attributes or {})[names.SPAN_ERROR_CLASS]
+    assert edge(telemetry, harness, error_class=error_class) == 1
+
+
+async def test_an_uncaught_exception_is_a_server_error(
+    subject: Subject, harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception nobody caught is an error of class server_error, recorded once."""
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.RAISES)
+
+    span = telemetry.span(kind=SERVER)
+    assert StatusCode.ERROR is span.status.status_code
+    assert edge(telemetry, harness, error_class="server_error") == 1
+    assert [HandlerError.__name__] == [
+        str((event.attributes or {})["exception.type"]).rpartition(".")[2] for event in span.events
+    ]
+
+
+async def test_a_handler_whose_caller_hung_up_ends_its_hop(
+    subject: Subject, harness: Harness
+) -> None:
+    """When the caller goes away its hop ends with the handler, and is counted once."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            arrived = asyncio.Event()
+            server.on_request = arrived.set
+            asking = asyncio.create_task(server.request(Behaviour.SILENT))
+            await arrived.wait()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await server.settled()
+
+    assert edge(telemetry, harness) == 1
+    assert len(telemetry.matching(kind=SERVER)) == 1
+
+
+async def test_what_is_not_served_has_a_bounded_name(subject: Subject, harness: Harness) -> None:
+    """Paths and methods nobody serves are the caller's to choose: they are in no label."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            for number in range(3):
+                await server.request(Behaviour.OK, path=f"/nothing/{number}")
+
+    operations = {p.labels["operation"] for p in telemetry.points(names.HOP_DURATION)}
+    assert {harness.unknown} == operations
+    assert edge(telemetry, harness, error_class=harness.unknown_class) == 3
+
+
+async def test_hostile_headers_do_no_harm(subject: Subject, harness: Harness) -> None:
+    """Malformed, huge and lying headers lose the context and nothing else; the loss is counted."""
+    hostile = [
+        {"traceparent": "00-zz-zz-01"},
+        {"traceparent": "00-" + "0" * 32 + "-" + "0" * 16 + "-01"},
+        {"traceparent": "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+        {"traceparent": "x" * 3000},
+    ]
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            for headers in hostile:
+                reply = await server.request(Behaviour.OK, headers=headers)
+                assert reply.status == server.ok_status
+
+    assert telemetry.count(names.PROPAGATION_MESSAGES, result="invalid") == 4
+    assert all(span.parent is None for span in telemetry.spans)
+
+
+async def test_a_bad_member_of_ours_does_not_lose_the_trace(
+    subject: Subject, harness: Harness
+) -> None:
+    """A tracestate member that we did not write leaves the trace as it is."""
+    bad = f"otelkit=c:%ff%fe;p:{SPAN_ID:016x};t:zz"
+    with subject.record(harness.library) as telemetry:
+        await ask(harness, Behaviour.OK, {**SAMPLED, "tracestate": bad})
+
+    assert telemetry.span(kind=SERVER).context.trace_id == TRACE_ID
+    assert edge(telemetry, harness, client="unknown") == 1
+
+
+async def test_fifty_concurrent_requests_do_not_mix(subject: Subject, harness: Harness) -> None:
+    """Each of many concurrent requests continues its own trace."""
+    ids = range(1, 51)
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            await asyncio.gather(
+                *(
+                    server.request(
+                        Behaviour.OK, headers={"traceparent": f"00-{n:032x}-{n:016x}-01"}
+                    )
+                    for n in ids
+                )
+            )
+
+    spans = telemetry.matching(kind=SERVER)
+    pairs = {(s.context.trace_id, s.parent.span_id) for s in spans if s.parent}
+    assert {(n, n) for n in ids} == pairs
+
+
+async def test_the_duration_is_the_whole_request(subject: Subject, harness: Harness) -> None:
+    """The recorded duration covers the handler, and no more than the caller waited."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as server:
+            server.on_request = lambda: time.sleep(0.02)
+            began = time.perf_counter()
+            await server.request(Behaviour.OK)
+            waited = time.perf_counter() - began
+
+    (point,) = telemetry.points(names.HOP_DURATION)
+    assert 0.02 <= point.sum <= waited
+
+
+async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> None:
+    """Serving leaves the surrounding context as it was."""
+    with subject.record(harness.library):
+        before = context.get_current()
+        await ask(harness, Behaviour.OK, SAMPLED)
+        await ask(harness, Behaviour.RAISES)
+
+        assert before is context.get_current()
+        assert not trace.get_current_span().get_span_context().is_valid
