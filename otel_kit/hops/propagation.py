@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote, unquote
 
 from opentelemetry.baggage import clear as clear_baggage
 from opentelemetry.baggage import get_all as get_baggage
@@ -37,13 +36,13 @@ from opentelemetry.trace import (
 )
 
 from otel_kit.hops.keys import INBOUND
+from otel_kit.hops.wire import decode_name, encode_name
 from otel_kit.names import TRACESTATE_KEY, UNKNOWN
 
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
 Result = Literal["continued", "missing", "invalid", "stale"]
 
-_NAME_LENGTH = 64
 _HEADER_LENGTH = 4096
 _TRACEPARENT = re.compile(
     r"[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
@@ -84,7 +83,7 @@ class Propagator(TextMapPropagator):
     """
 
     def __init__(self, service: str, others: Sequence[TextMapPropagator] = ()) -> None:
-        self._caller = quote(service[:_NAME_LENGTH], safe="")
+        self._caller = encode_name(service)
         self._baggage = W3CBaggagePropagator()
         self._others = others
 
@@ -175,12 +174,11 @@ def _believed(member: str, parent: SpanContext) -> Inbound:
     if parts.get("p") != f"{parent.span_id:016x}":
         return Inbound("stale", parent)
     try:
-        client = unquote(parts.get("c", ""), errors="strict")[:_NAME_LENGTH]
         sent_at = int(parts["t"][:16], 16) / 1e9 if "t" in parts else None
     except ValueError:  # not written by the kit; the trace goes on all the same
         return Inbound("continued", parent)
-    named = client if client and client.isprintable() else UNKNOWN
-    return Inbound("continued", parent, named, sent_at, said_hello=True)
+    client = decode_name(parts.get("c", "")) or UNKNOWN
+    return Inbound("continued", parent, client, sent_at, said_hello=True)
 
 
 def _tracestate(headers: Sequence[str]) -> tuple[str | None, TraceState | None]:

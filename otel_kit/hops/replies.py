@@ -6,9 +6,9 @@ Sent (as an HTTP header, or gRPC trailing metadata) only to a caller that said h
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
-_NAME_LENGTH = 64
+from otel_kit.hops.wire import decode_name, encode_name
+
 _ENTRY = re.compile(r'(?:^|,)\s*otelkit;desc="([^"\\]{1,400})";dur=([0-9]{1,12}(?:\.[0-9]{1,6})?)')
 _HEADER_LENGTH = 2048
 
@@ -22,7 +22,7 @@ class Reply(NamedTuple):
 
 def write(service: str, seconds: float) -> str:
     """The header's value; `seconds` since the request arrived."""
-    return f'otelkit;desc="{quote(service[:_NAME_LENGTH])}";dur={seconds * 1000:.3f}'
+    return f'otelkit;desc="{encode_name(service)}";dur={seconds * 1000:.3f}'
 
 
 def read(header: str | None) -> Reply | None:
@@ -30,5 +30,5 @@ def read(header: str | None) -> Reply | None:
     match = _ENTRY.search(header[:_HEADER_LENGTH]) if header else None
     if match is None:
         return None
-    service = unquote(match[1], errors="replace")[:_NAME_LENGTH]
-    return Reply(service, float(match[2]) / 1000) if service.isprintable() else None
+    service = decode_name(match[1])
+    return Reply(service, float(match[2]) / 1000) if service else None

@@ -22,7 +22,7 @@ SEEN = "otel_kit.hop"
 _SERVER_TIMING = names.SERVER_TIMING.encode()
 _ROUTED = ("http", "websocket")
 _RESPONSES = ("http.response.start", "websocket.http.response.start")
-_TRACED = "_otel_kit_traced_by_another"
+_THEIRS = "OpenTelemetryMiddleware"
 
 
 def request(scope: Scope) -> Hop:
@@ -75,26 +75,27 @@ async def _traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: 
 def _answering(hop: ActiveHop, send: Send) -> Send:
     async def answering(message: MutableMapping[str, Any]) -> None:
         if message["type"] in _RESPONSES:
+            headers = list(message.get("headers", ()))
             hop.status(message["status"])
+            _note_size(hop, headers)
             if (reply := hop.reply()) is not None:
-                given = message.get("headers", ())
-                message = {**message, "headers": [*given, (_SERVER_TIMING, reply.encode())]}
+                message = {**message, "headers": [*headers, (_SERVER_TIMING, reply.encode())]}
         await send(message)
 
     return answering
 
 
+def _note_size(hop: ActiveHop, headers: list[Any]) -> None:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            hop.note(names.HTTP_RESPONSE_BODY_SIZE, int(value))
+
+
 def _already_traced(app: Any) -> bool:
-    """Whether OpenTelemetry's or Starlette's own middleware stands in the application's stack."""
-    known = vars(app).get(_TRACED)
-    layer = app.middleware_stack
-    if known is None and layer is not None:
-        known = False
-        while layer is not None and not known:
-            known = type(layer).__name__ == "OpenTelemetryMiddleware"
-            layer = getattr(layer, "app", None)
-        setattr(app, _TRACED, known)
-    return bool(known)
+    """Whether OpenTelemetry's or Starlette's own middleware traces the application."""
+    if getattr(app, "_is_instrumented_by_opentelemetry", False):
+        return True
+    return any(added.cls.__name__ == _THEIRS for added in app.user_middleware)
 
 
 def _routed(hop: ActiveHop, app: Any, scope: Scope) -> None:
@@ -113,12 +114,12 @@ def route(app: Any, scope: Scope) -> str | None:
     FastAPI keeps the template of an included router's route beside the route.
     """
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    if matched is None:
-        return None
     root = scope.get("root_path", "")
     mounted = root.removeprefix(scope.get("app_root_path", root))
     prefix = _mount(app.routes, mounted) if mounted else ""
-    return prefix + ("/{path}" if _is_mount(matched) else str(matched.path))
+    if matched is not None and not _is_mount(matched):
+        return prefix + str(matched.path)
+    return prefix + "/{path}" if prefix else None
 
 
 def _is_mount(route: Any) -> bool:

@@ -1,0 +1,59 @@
+"""Headers of every shape, read tolerantly and written without leftovers."""
+
+import pytest
+
+from otel_kit.hops.carriers import BytesPairs, Metadata, Pairs
+
+
+def test_kafka_headers_are_strings_and_bytes() -> None:
+    """Pairs writes `(str, bytes)`."""
+    headers: list[tuple[object, object]] = [("own", b"1")]
+    Pairs(headers)["traceparent"] = "00"
+
+    assert headers == [("own", b"1"), ("traceparent", b"00")]
+
+
+def test_asgi_headers_are_bytes() -> None:
+    """BytesPairs reads and writes `(bytes, bytes)`."""
+    view = BytesPairs([(b"TraceParent", b"00")])
+    view["baggage"] = "a=b"
+
+    assert view["traceparent"] == "00"
+    assert (b"baggage", b"a=b") in view.pairs
+
+
+def test_writing_replaces_every_earlier_value() -> None:
+    """A name stands once after it was written, whatever its case was before."""
+    view = Metadata([("TRACEPARENT", "old"), ("x", "1"), ("traceparent", "older")])
+    view["traceparent"] = "new"
+
+    assert view.pairs == [("x", "1"), ("traceparent", "new")]
+
+
+def test_the_last_value_counts() -> None:
+    """Of a repeated name the value that was added last is read."""
+    assert Pairs([("a", b"1"), ("a", b"2")])["a"] == "2"
+
+
+def test_repeated_tracestate_is_one_list() -> None:
+    """Repeated tracestate fields are combined (RFC 9110, section 5.3)."""
+    assert BytesPairs([(b"tracestate", b"a=1"), (b"tracestate", b"b=2")])["tracestate"] == "a=1,b=2"
+
+
+@pytest.mark.parametrize("value", [None, b"\xff\xfe", 7, object(), "é".encode()])
+def test_what_cannot_be_decoded_is_absent(value: object) -> None:
+    """Undecodable and foreign values are as if they were not there."""
+    view = Pairs([("traceparent", value), (None, b"x"), (b"\xff", b"y")])
+
+    assert view.get("traceparent") is None
+    assert set(view) <= {"traceparent"}
+
+
+def test_deleting_what_is_not_there_is_a_key_error() -> None:
+    """The views behave as mappings do."""
+    view = Pairs([("a", b"1")])
+    del view["a"]
+
+    with pytest.raises(KeyError):
+        del view["a"]
+    assert len(view) == 0
