@@ -31,9 +31,9 @@ def wire(
     """Make the four verbs, the sagas and the integrations use these providers.
 
     `watch` adds a span processor of two functions to the tracer provider.  The returned function
-    puts back the propagator and every library.
+    puts back what was there before.
     """
-    before = propagate.get_global_textmap()
+    before, runtime = propagate.get_global_textmap(), hops.current()
     propagator = Propagator(settings.service_name, other_propagators)
     hops.configure(
         hops.Runtime(
@@ -53,6 +53,6 @@ def wire(
     def undo() -> None:
         uninstall()
         propagate.set_global_textmap(before)
-        hops.configure(None)
+        hops.configure(runtime)
 
     return undo

@@ -1,0 +1,215 @@
+"""The four verbs by hand: the promise that nothing of ours reaches the application."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, MutableMapping
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.context import get_current
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.trace import SpanKind, StatusCode
+
+import otel_kit
+from otel_kit import Hop, names
+from otel_kit.hops.propagation import Propagator
+from otel_kit.testing import capture
+
+
+class Broken(MutableMapping[str, str]):
+    """Headers that fail whatever one does with them."""
+
+    def __getitem__(self, key: str) -> str:
+        raise RuntimeError("broken carrier")
+
+    def __setitem__(self, key: str, value: str) -> None:
+        raise RuntimeError("broken carrier")
+
+    def __delitem__(self, key: str) -> None:
+        raise RuntimeError("broken carrier")
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("broken carrier")
+
+    def __len__(self) -> int:
+        raise RuntimeError("broken carrier")
+
+
+VERBS = [otel_kit.call, otel_kit.serve, otel_kit.send, otel_kit.process]
+
+
+def hop(carrier: MutableMapping[str, str] | None = None, **given: object) -> Hop:
+    """Some hop."""
+    return Hop(system="test", operation="work", destination="there", carrier=carrier, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_a_bug_of_ours_changes_nothing(verb: object, caplog: pytest.LogCaptureFixture) -> None:
+    """A carrier that breaks loses context and span, not the block; it is logged once."""
+    with capture(strict=False), caplog.at_level(logging.WARNING, "otel_kit"):
+        for _ in range(2):
+            before = get_current()
+            with verb(hop(Broken())):  # type: ignore[operator]
+                result = 42
+            assert before is get_current()
+
+    assert result == 42
+    assert len(caplog.records) <= 1
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_an_exception_passes_unchanged(verb: object) -> None:
+    """The very same exception leaves the block; span and edge have its class."""
+    failure = TimeoutError("late")
+    with capture() as telemetry, pytest.raises(TimeoutError) as raised, verb(hop()):  # type: ignore[operator]
+        raise failure
+
+    assert failure is raised.value
+    assert StatusCode.ERROR is telemetry.span("work").status.status_code
+    assert telemetry.count(names.HOP_DURATION, error_class="timeout") == 1
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_without_instrument_a_verb_does_nothing(verb: object) -> None:
+    """No runtime, no span, no header."""
+    headers: dict[str, str] = {}
+    with verb(hop(headers)):  # type: ignore[operator]
+        assert not trace.get_current_span().get_span_context().is_valid
+
+    assert headers == {}
+
+
+def test_suppressed_instrumentation_is_respected() -> None:
+    """Exporters suppress instrumentation around their own calls: these are no hops."""
+    headers: dict[str, str] = {}
+    with capture() as telemetry, suppress_instrumentation(), otel_kit.call(hop(headers)):
+        pass
+
+    assert telemetry.spans == []
+    assert headers == {}
+
+
+def test_a_hop_inside_itself_is_one_hop() -> None:
+    """A library function that calls another one with the same headers makes one span."""
+    headers: dict[str, str] = {}
+    with capture() as telemetry, otel_kit.send(hop(headers)), otel_kit.send(hop(headers)):
+        pass
+
+    assert len(telemetry.spans) == 1
+    assert telemetry.count(names.HOP_DURATION) == 1
+
+
+def test_a_hop_inside_another_is_two_hops() -> None:
+    """A call made while another call is under way, with its own headers, is a hop of its own."""
+    with capture() as telemetry, otel_kit.call(hop({})), otel_kit.call(hop({})):
+        pass
+
+    assert len(telemetry.spans) == 2
+
+
+def test_a_deferred_hop_is_ended_from_any_thread_once() -> None:
+    """The acknowledgement ends it, with its own clock; later ends are ignored."""
+    with capture() as telemetry:
+        with otel_kit.send(hop({})) as active:
+            active.defer()
+        assert telemetry.spans == []
+        thread = threading.Thread(target=active.end, args=(ConnectionError(),))
+        thread.start()
+        thread.join()
+        active.end()
+
+    assert telemetry.count(names.HOP_DURATION, error_class="connection") == 1
+
+
+def test_a_forwarded_message_takes_its_new_parent_and_links_its_origin() -> None:
+    """The old creation context is replaced in the headers and kept as a link."""
+    headers = {"traceparent": f"00-{7:032x}-{8:016x}-01", "baggage": "saga.id=old"}
+    with capture() as telemetry, otel_kit.send(hop(headers)):
+        pass
+
+    span = telemetry.span(kind=SpanKind.PRODUCER)
+    assert f"{span.context.trace_id:032x}" in headers["traceparent"]
+    assert "baggage" not in headers
+    assert [(link.context.trace_id, link.context.span_id) for link in span.links] == [(7, 8)]
+
+
+def message(caller: str, number: int, waited: float) -> Hop:
+    """A message of `caller` that was sent `waited` seconds ago."""
+    headers: dict[str, str] = {}
+    with capture(caller, strict=True):
+        tracer = trace.NonRecordingSpan(
+            trace.SpanContext(number, number, False, trace.TraceFlags(1))
+        )
+        context = trace.set_span_in_context(tracer)
+        sent_ns = time.time_ns() - int(waited * 1e9)
+        Propagator(caller).inject(headers, context, sent_ns=sent_ns)
+    return otel_kit.incoming("kafka", "orders", carrier=headers, group="g")
+
+
+@pytest.mark.parametrize("waited", [0.001, 1.0, 60.0, 86_400.0])
+def test_dwell_is_right_from_a_millisecond_to_a_day(waited: float) -> None:
+    """From the sender's clock to the start of handling, apart from the handling itself."""
+    incoming = message("web", 1, waited)
+    with capture("orders") as telemetry, otel_kit.process(incoming):
+        pass
+
+    (point,) = telemetry.points(names.QUEUE_DURATION, client="web", server="orders", group="g")
+    assert waited <= point.sum < waited + 5
+    assert telemetry.count(names.HOP_DURATION, side="consumer", client="web") == 1
+
+
+def test_a_message_from_the_future_waited_zero_and_is_counted() -> None:
+    """Clock skew never makes a negative wait."""
+    with capture("orders") as telemetry, otel_kit.process(message("web", 1, -60)):
+        pass
+
+    assert telemetry.points(names.QUEUE_DURATION)[0].sum == 0
+    assert telemetry.count(names.QUEUE_CLOCK_SKEW) == 1
+
+
+def test_a_batch_is_one_span_with_links_and_counts_every_message() -> None:
+    """Each message counts for its own edge and its own wait."""
+    batch = [message("web", 1, 1), message("web", 2, 2), message("admin", 3, 3)]
+    with capture("orders") as telemetry, otel_kit.process(batch):
+        pass
+
+    span = telemetry.span(kind=SpanKind.CONSUMER)
+    assert span.parent is None
+    assert [link.context.trace_id for link in span.links] == [1, 2, 3]
+    assert (span.attributes or {})[names.MESSAGING_BATCH_COUNT] == 3
+    counts = {c: telemetry.count(names.HOP_DURATION, client=c) for c in ("web", "admin")}
+    assert counts == {"web": 2, "admin": 1}
+    assert telemetry.count(names.QUEUE_DURATION) == 3
+
+
+def test_semantic_convention_metrics_can_be_switched_off() -> None:
+    """`OTEL_KIT_SEMCONV_METRICS=false` leaves our own."""
+    request = otel_kit.http_request("GET", carrier={}, scheme="http", host="a", port=1)
+    for semconv, expected in ((True, 1), (False, 0)):
+        with capture(semconv_metrics=semconv) as telemetry, otel_kit.call(request):
+            pass
+        assert expected == telemetry.count(names.HTTP_CLIENT_DURATION)
+        assert telemetry.count(names.HOP_DURATION) == 1
+
+
+def test_the_number_of_clients_in_labels_is_bounded() -> None:
+    """Thousands of made-up callers end up under one label."""
+    incoming = [message(f"caller-{n}", n + 1, 0) for n in range(10)]
+    with capture("orders", max_peers=3) as telemetry:
+        for each in incoming:
+            with otel_kit.process(each):
+                pass
+
+    clients = {point.labels["client"] for point in telemetry.points(names.HOP_DURATION)}
+    assert len(clients) == 4
+    assert "_OTHER" in clients
+    assert telemetry.count(names.HOP_DURATION) == 10
+
+
+def test_what_process_does_not_know_runs_untraced(caplog: pytest.LogCaptureFixture) -> None:
+    """A message of an unknown type is handled; the warning says so."""
+    with capture(), otel_kit.process(object()):
+        done = True
+
+    assert done
