@@ -3,12 +3,13 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test check format docs lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
 	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
 	@echo "make check  ruff, mypy --strict, import-linter"
+	@echo "make docs   write docs/settings.md from the code"
 	@echo "make lock   pin the newest versions that fit together"
 
 # The stamp makes a second run need no network.
@@ -35,6 +36,9 @@ check: .venv/stamp
 format: .venv/stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/stamp
+	@$(BIN)/python -m docs.write_settings
 
 lock:
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --universal --python-version 3.11 --extra all --group dev pyproject.toml -o constraints.txt

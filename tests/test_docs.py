@@ -1,0 +1,46 @@
+"""The docs and the code say the same."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.write_settings import page
+from otel_kit import errors, names
+from otel_kit.integrations import CATALOGUE, load
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+TELEMETRY = (ROOT / "docs/telemetry.md").read_text()
+
+OURS = [
+    value
+    for name, value in vars(names).items()
+    if name.isupper() and re.match(r"(otel_kit|saga)\.", value)
+]
+
+
+@pytest.mark.parametrize("library", CATALOGUE)
+def test_every_integration_is_in_the_readme(library: str) -> None:
+    """With the versions that its declaration supports."""
+    supports = load(library).supports.removeprefix(library)
+
+    assert f"| `{library}` | {supports} |" in README
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_name_of_ours_is_documented(name: str) -> None:
+    """Metrics, attributes and events are API."""
+    assert f"`{name}`" in TELEMETRY
+
+
+@pytest.mark.parametrize("error_class", errors.ErrorClass)
+def test_every_error_class_is_documented(error_class: errors.ErrorClass) -> None:
+    """In the reference, and in the README's list."""
+    assert f"`{error_class}`" in TELEMETRY
+    assert f"`{error_class}`" in README
+
+
+def test_the_settings_page_is_up_to_date() -> None:
+    """`make docs` writes it from what `otel_kit.settings` declares."""
+    assert page() == (ROOT / "docs/settings.md").read_text()
