@@ -1,0 +1,101 @@
+"""After a fork the child exports its own telemetry, not its parent's again.
+
+Threads do not survive a fork, locks may be held for ever, and the SDK's metrics keep the parent's
+counts.  So the child gets new threads, exporters and queues, and empty metric storages, into
+which the instruments that exist already record.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
+
+
+class Forkable(Protocol):
+    """What takes part in a fork."""
+
+    def revive(self) -> None:
+        """In the child: start anew."""
+        ...
+
+    def close_at_exit(self) -> None:
+        """At the end of a child that runs no ``atexit`` functions."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class _Forking:
+    """Registered with the interpreter once; knows the living providers."""
+
+    def __init__(self) -> None:
+        self.living: WeakSet[Forkable] = WeakSet()
+        self._registered = self._multiprocessing = False
+
+    def register(self, forkable: Forkable) -> None:
+        self.living.add(forkable)
+        if not self._registered and hasattr(os, "register_at_fork"):
+            self._registered = True
+            os.register_at_fork(before=self._before, after_in_child=self._in_child)
+
+    def _before(self) -> None:
+        """A child of multiprocessing ends by ``os._exit``: it has finalizers of its own."""
+        util: Any = sys.modules.get("multiprocessing.util")
+        if util is not None and not self._multiprocessing:
+            self._multiprocessing = True
+            util.register_after_fork(self, _Forking._in_multiprocessing_child)
+
+    def _in_child(self) -> None:
+        for forkable in list(self.living):
+            forkable.revive()
+
+    def _in_multiprocessing_child(self) -> None:
+        from multiprocessing.util import Finalize
+
+        # The lowest priority runs last: after the application's own finalizers.
+        Finalize(None, self._close, exitpriority=-1000)
+
+    def _close(self) -> None:
+        for forkable in list(self.living):
+            forkable.close_at_exit()
+
+
+_forking = _Forking()
+register: Callable[[Forkable], None] = _forking.register
+
+
+def forget_metrics(provider: Any) -> None:
+    """In a forked child: give a meter provider of ours empty storages and fresh locks.
+
+    The SDK has no public way to do it.  Should a future version name its parts otherwise, the
+    child's metrics begin with its parent's counts, as they do without us.
+    """
+    consumer: Any = getattr(provider, "_measurement_consumer", None)
+    if not hasattr(consumer, "_reader_storages") or not hasattr(provider, "_sdk_config"):
+        return
+    consumer._lock = Lock()
+    consumer._reader_storages = {
+        reader: MetricReaderStorage(
+            provider._sdk_config,
+            reader._instrument_class_temporality,
+            reader._instrument_class_aggregation,
+        )
+        for reader in consumer._reader_storages
+    }
+    for meter in getattr(provider, "_meters", {}).values():
+        for name in ("_instrument_registration_lock", "_instrument_ids_lock"):
+            if hasattr(meter, name):
+                setattr(meter, name, Lock())
+
+
+def refresh_resource(provider: Any) -> None:
+    """After a fork that Python did not see: what the SDK's own fork hook does (new instance id)."""
+    hook = getattr(provider, "_handle_fork", None)
+    if hook is not None:
+        hook()

@@ -1,0 +1,63 @@
+"""OTLP over gRPC: one attempt for each export, and the collector's verdict on it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import grpc
+
+from otel_kit._providers.delivery import Outcome
+from otel_kit._providers.verdicts import Observed, Verdict
+
+_RETRYABLE: Final = frozenset(
+    {
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+"""Status codes after which OTLP lets a client try again."""
+
+
+class _Stub:
+    """The exporter's client, with an eye on the answers."""
+
+    def __init__(self, client: Any, observed: Observed) -> None:
+        self._client, self._observed = client, observed
+
+    def Export(self, **kwargs: Any) -> Any:  # noqa: N802 - gRPC's name
+        """One call."""
+        try:
+            answer = self._client.Export(**kwargs)
+        except grpc.RpcError as error:
+            self._observed.outcome = _refusal(error)
+            raise
+        self._observed.accepted(answer)
+        return answer
+
+
+def _refusal(error: Any) -> Outcome:
+    code = error.code()
+    problem = f"gRPC {code.name}: {error.details()}"[:200]
+    return Outcome(False, again=code in _RETRYABLE, problem=problem)
+
+
+def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
+    """An exporter of this class and how to learn what came of each export.
+
+    The exporter calls ``_initialize_channel_and_stub`` at the start and when it connects anew.
+    """
+    observed = Observed(answer)
+
+    class Observing(exporter):  # type: ignore[misc]
+        def _initialize_channel_and_stub(self) -> None:
+            super()._initialize_channel_and_stub()
+            client: Any = self.__dict__["_client"]
+            self._client = _Stub(client, observed)
+
+    # The pipeline tries again, within its deadlines: no code is one the exporter retries on.
+    return Observing(retryable_error_codes=[grpc.StatusCode.OK]), observed.take
