@@ -16,7 +16,7 @@ from opentelemetry import _logs, metrics, trace
 
 from otel_kit import names
 from otel_kit._providers import api_globals, forking
-from otel_kit._providers.attached import Detachable
+from otel_kit._providers.attached import Watcher
 from otel_kit._providers.building import Builder
 from otel_kit._providers.exits import ExitHooks
 from otel_kit._providers.pipeline import AnyPipeline
@@ -49,7 +49,7 @@ class Providers:
         self._closed = threading.Event()
         self._shut = False
         self._closing = threading.Lock()
-        self._attached: list[Detachable] = []
+        self._attached: list[Watcher] = []
         self._builder = Builder(settings)
         self._join_or_make(sampler)
         for pipeline in self._builder.pipelines:
@@ -96,14 +96,17 @@ class Providers:
         """The port that ``/metrics`` is on, if there is one."""
         return next((endpoint.port for endpoint in self._builder.endpoints), None)
 
-    def add_span_processor(self, processor: Any) -> None:
-        """Let a span processor see every span, until `shutdown`."""
+    def watch(self, on_start: Callable[..., object], on_end: Callable[..., object]) -> None:
+        """Add a span processor of two functions, until `shutdown`.
+
+        `on_start` is given the span and its parent context, `on_end` the ended span.
+        """
         add = getattr(self.tracer_provider, "add_span_processor", None)
         if add is None:
             kind = type(self.tracer_provider).__name__
             logger.warning("%s takes no span processors: its spans are not measured.", kind)
             return
-        self._attached.append(Detachable(processor))
+        self._attached.append(Watcher(on_start, on_end))
         add(self._attached[-1])
 
     # -- flush and shutdown -----------------------------------------------------------------
@@ -207,7 +210,7 @@ class _Aside:
     def _run(self, call: Callable[[], object]) -> None:
         try:
             self._result = call() is not False
-        except Exception as error:  # noqa: BLE001 - an error of the application's own provider
+        except Exception as error:  # an error of the application's own provider
             logger.debug("A provider could not be flushed or shut down: %r", error)
 
     def wait(self, deadline: float) -> bool:

@@ -18,7 +18,7 @@ from otel_kit._providers.verdicts import MAX_ANSWER, RETRYABLE_STATUS, Observed,
 _PROVIDED: Final = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_"
 
 
-class _NotDelivered(Exception):  # noqa: N818 - not an error of ours, a message to the exporter
+class _NotDelivered(Exception):  # not an error of ours, a message to the exporter
     """Ends the exporter's own attempts."""
 
 

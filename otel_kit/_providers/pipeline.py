@@ -168,7 +168,7 @@ class Pipeline(Generic[T]):
         while not self._closed and self._wake is wake:
             try:
                 self._turn()
-            except Exception as error:  # noqa: BLE001 - the thread must live; the error is reported
+            except Exception as error:  # the thread must live; the error is reported
                 self._report.failure(_name(error), "", len(self._queue), 0)
 
     def _turn(self) -> None:
@@ -229,7 +229,7 @@ class Pipeline(Generic[T]):
         self._flight.append(batch)
         try:
             outcome = self._connected().send(batch)
-        except Exception as error:  # noqa: BLE001 - an exporter's bug; the batch is counted below
+        except Exception as error:  # an exporter's bug; the batch is counted below
             outcome = Outcome(delivered=False, problem=_name(error))
         if _take(self._flight):  # else `close` gave it up meanwhile
             self._settle(batch, outcome)
