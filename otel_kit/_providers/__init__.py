@@ -53,7 +53,7 @@ class Providers:
         self._builder = Builder(settings)
         self._join_or_make(sampler)
         for pipeline in self._builder.pipelines:
-            pipeline.after_fork = self._after_unseen_fork
+            pipeline.after_unseen_fork = self._after_unseen_fork
         self._builder.losses.publish(self.meter_provider.get_meter(names.SCOPE))
         silence_exporters()
         forking.register(self)
@@ -189,11 +189,16 @@ class Providers:
             pipeline.revive()
 
     def _after_unseen_fork(self) -> None:
-        """A fork made in C (uWSGI) runs no hooks; a pipeline has noticed the process id."""
+        """A fork made in C runs no hooks; a pipeline has noticed the process id.
+
+        Without the hooks a second thread may hang the interpreter: better no telemetry than that.
+        """
         if self._pid != os.getpid():
-            for provider in self._made:
-                forking.refresh_resource(provider)
-            self.revive()
+            self._pid = os.getpid()
+            self._builder.losses.reset()
+            for pipeline in self._builder.pipelines:
+                pipeline.strand()
+            forking.warn_of_unseen_fork()
 
 
 class _Aside:

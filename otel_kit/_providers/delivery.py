@@ -32,6 +32,8 @@ class Delivery(Protocol[Item]):
 
     target: str
     """Where batches go, for people."""
+    survives_fork: bool
+    """Whether another one may be made in a forked child."""
 
     def send(self, batch: Sequence[Item], /) -> Outcome:
         """One attempt; it may take as long as OTEL_EXPORTER_OTLP_TIMEOUT."""

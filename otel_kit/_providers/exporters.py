@@ -45,6 +45,7 @@ class ExporterDelivery:
     ) -> None:
         self.exporter = exporter
         self.target = str(getattr(exporter, "_endpoint", "the console"))
+        self.survives_fork = getattr(exporter, "survives_fork", True)
         self._export, self._verdict = export, verdict
 
     def send(self, batch: Sequence[Any]) -> Outcome:

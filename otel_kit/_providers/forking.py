@@ -16,6 +16,11 @@ from weakref import WeakSet
 
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
 
+_UNSEEN = (
+    "otel_kit: this process was forked without Python's fork hooks, so threads are not safe in it "
+    "and it sends no telemetry; with uWSGI set enable-threads and py-call-uwsgi-fork-hooks.\n"
+)
+
 
 class Forkable(Protocol):
     """What takes part in a fork."""
@@ -94,8 +99,6 @@ def forget_metrics(provider: Any) -> None:
                 setattr(meter, name, Lock())
 
 
-def refresh_resource(provider: Any) -> None:
-    """After a fork that Python did not see: what the SDK's own fork hook does (new instance id)."""
-    hook = getattr(provider, "_handle_fork", None)
-    if hook is not None:
-        hook()
+def warn_of_unseen_fork() -> None:
+    """Written to the descriptor: in such a child the locks of logging and stderr may be held."""
+    os.write(2, _UNSEEN.encode())

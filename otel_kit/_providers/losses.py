@@ -3,7 +3,8 @@
 An item is a span, a log record or a metric data point.  Reasons: ``queue_full`` (the oldest gave
 way, mostly because the collector was away for long), ``export_failed`` (refused for good, or not
 encodable), ``rejected`` (OTLP partial success), ``shutdown`` (not delivered within the deadline,
-or made afterwards).  The counter is cumulative, so what was counted while the collector was
+or made afterwards), ``fork`` (made in a forked child that
+cannot send).  The counter is cumulative, so what was counted while the collector was
 away arrives when it is back.
 """
 
@@ -17,7 +18,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from otel_kit import names
 
-Reason = Literal["queue_full", "export_failed", "rejected", "shutdown"]
+Reason = Literal["queue_full", "export_failed", "rejected", "shutdown", "fork"]
 
 
 class Losses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import grpc
+from grpc._cython import cygrpc
 
 from otel_kit._providers.delivery import Outcome
 from otel_kit._providers.verdicts import Observed, Verdict
@@ -21,6 +22,10 @@ _RETRYABLE: Final = frozenset(
     }
 )
 """Status codes after which OTLP lets a client try again."""
+
+
+# Without GRPC_ENABLE_FORK_SUPPORT=1, set before gRPC is imported, a forked child that makes a channel
+# crashes.  The variable changes the application's own gRPC too, so setting it is not for us.
 
 
 class _Stub:
@@ -54,6 +59,8 @@ def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
     observed = Observed(answer)
 
     class Observing(exporter):  # type: ignore[misc]
+        survives_fork = cygrpc.is_fork_support_enabled()
+
         def _initialize_channel_and_stub(self) -> None:
             super()._initialize_channel_and_stub()
             client: Any = self.__dict__["_client"]

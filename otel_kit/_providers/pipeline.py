@@ -26,7 +26,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 
 from otel_kit._providers.delivery import Delivery, Outcome
 from otel_kit._providers.losses import Losses, Reason
-from otel_kit._providers.reports import THREAD_PREFIX, Reporter
+from otel_kit._providers.reports import THREAD_PREFIX, Reporter, logger
 
 T = TypeVar("T")
 
@@ -34,6 +34,10 @@ _BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between attempts while a collector is away."""
 _FLUSH_BACKOFF = (0.1, 0.3)
 """The same within a flush: three attempts, so that an exit without a collector is quick."""
+_NO_FORK = (
+    "This forked process sends no %s: OTLP over gRPC would crash it.  Set "
+    "GRPC_ENABLE_FORK_SUPPORT=1 for the whole program, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
+)
 
 
 class Flush:
@@ -71,11 +75,11 @@ class Pipeline(Generic[T]):
     ) -> None:
         self.signal = signal
         self.produce: Callable[[], object] = lambda: None
-        self.after_fork: Callable[[], object] = self.revive
+        self.after_unseen_fork: Callable[[], object] = self.strand
         self._connect, self._losses, self._size = connect, losses, size
         self._capacity, self._batch, self._interval = capacity, min(batch, capacity), interval
         self._delivery: Delivery[T] | None = connect()
-        self._closed = False
+        self._ended: Reason | None = None
         self._start()
 
     def _start(self) -> None:
@@ -102,19 +106,30 @@ class Pipeline(Generic[T]):
 
     def revive(self) -> None:
         """In a forked child: a new thread, exporter and queue; what was queued is the parent's."""
-        if not self._closed:
+        if self._ended:
+            return
+        if self._delivery is not None and not self._delivery.survives_fork:
+            logger.warning(_NO_FORK, self.signal)
+            self.strand()
+        else:
             self._delivery = None
             self._start()
+
+    def strand(self) -> None:
+        """In a forked child that cannot send: take nothing more, and start no thread."""
+        self._pid = os.getpid()
+        self._queue, self._flight = deque(), deque()
+        self._ended = self._ended or "fork"
 
     # -- the application's side -----------------------------------------------------------
 
     def put(self, item: T) -> None:
         """Hand in an item.  Never waits for the network, never raises."""
         if self._pid != os.getpid():
-            self.after_fork()
+            self.after_unseen_fork()
         self._queue.append(item)
-        if self._closed:
-            self._abandon()
+        if self._ended:
+            self._abandon(self._ended)
         elif len(self._queue) > self._capacity:
             self._trim()
         if len(self._queue) >= self._batch and not self._failures:
@@ -123,7 +138,7 @@ class Pipeline(Generic[T]):
     def flush(self, deadline: float) -> Flush:
         """Begin to deliver all that was handed in; `deadline` is a time of `monotonic`."""
         flush = Flush(deadline)
-        if self._closed:
+        if self._ended:
             flush.done.set()
         else:
             self._flushes.append(flush)
@@ -132,10 +147,10 @@ class Pipeline(Generic[T]):
 
     def close(self) -> None:
         """Stop at once; what is not delivered yet is lost, and so is what is handed in later."""
-        if self._closed:
+        if self._ended:
             return
-        self._closed = True
-        self._abandon()
+        self._ended = "shutdown"
+        self._abandon(self._ended)
         self._poke()
         if self._delivery is not None:
             self._delivery.close()
@@ -154,18 +169,18 @@ class Pipeline(Generic[T]):
         while len(self._queue) > self._capacity and (oldest := _take(self._queue)):
             self._lose("queue_full", oldest)
 
-    def _abandon(self) -> None:
+    def _abandon(self, reason: Reason) -> None:
         for batch in _take(self._flight):
-            self._lose("shutdown", batch)
+            self._lose(reason, batch)
         while left := _take(self._queue):
-            self._lose("shutdown", left)
+            self._lose(reason, left)
 
     # -- the thread's side ----------------------------------------------------------------
 
     def _run(self, wake: SimpleQueue[None]) -> None:
         # Sending telemetry makes no telemetry.
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        while not self._closed and self._wake is wake:
+        while not self._ended and self._wake is wake:
             try:
                 self._turn()
             except Exception as error:  # the thread must live; the error is reported
@@ -198,7 +213,7 @@ class Pipeline(Generic[T]):
 
     def _drain(self) -> None:
         left = len(self._queue)
-        while left > 0 and self._queue and not (self._closed or self._flushes):
+        while left > 0 and self._queue and not (self._ended or self._flushes):
             if not self._attempt():
                 return
             left -= self._batch
@@ -207,7 +222,7 @@ class Pipeline(Generic[T]):
         left, last_loss = len(self._queue), self._last_loss
         deadline = max(flush.deadline for flush in flushes)
         pauses = iter(_FLUSH_BACKOFF)
-        while left > 0 and self._queue and not self._closed and monotonic() < deadline:
+        while left > 0 and self._queue and not self._ended and monotonic() < deadline:
             if self._attempt():
                 left -= self._batch
             elif not self._pause(self._asked or next(pauses, None), deadline):
@@ -259,8 +274,8 @@ class Pipeline(Generic[T]):
         self._failures += 1
         self._queue.extendleft(reversed(batch))
         self._trim()
-        if self._closed:
-            self._abandon()
+        if self._ended:
+            self._abandon(self._ended)
 
     def _tell(self, outcome: Outcome) -> None:
         target = self._delivery.target if self._delivery else ""
