@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Final
 
 import grpc
-from grpc._cython import cygrpc
 
 from otel_kit._providers.delivery import Outcome
 from otel_kit._providers.verdicts import Observed, Verdict
@@ -24,8 +24,14 @@ _RETRYABLE: Final = frozenset(
 """Status codes after which OTLP lets a client try again."""
 
 
-# Without GRPC_ENABLE_FORK_SUPPORT=1, set before gRPC is imported, a forked child that makes a channel
-# crashes.  The variable changes the application's own gRPC too, so setting it is not for us.
+def _survives_fork() -> bool:
+    """Without GRPC_ENABLE_FORK_SUPPORT=1 a forked child that makes a channel crashes.
+
+    The variable changes the application's own gRPC too, so setting it is not for us.
+    """
+    cygrpc = import_module("grpc._cython.cygrpc")
+    enabled = getattr(cygrpc, "is_fork_support_enabled", lambda: False)
+    return bool(enabled())
 
 
 class _Stub:
@@ -59,7 +65,7 @@ def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
     observed = Observed(answer)
 
     class Observing(exporter):  # type: ignore[misc]
-        survives_fork = cygrpc.is_fork_support_enabled()
+        survives_fork = _survives_fork()
 
         def _initialize_channel_and_stub(self) -> None:
             super()._initialize_channel_and_stub()

@@ -26,7 +26,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 
 from otel_kit._providers.delivery import Delivery, Outcome
 from otel_kit._providers.losses import Losses, Reason
-from otel_kit._providers.reports import THREAD_PREFIX, Reporter, logger
+from otel_kit._providers.reports import THREAD_PREFIX, Reporter, warn_of_fork
 
 T = TypeVar("T")
 
@@ -34,10 +34,6 @@ _BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between attempts while a collector is away."""
 _FLUSH_BACKOFF = (0.1, 0.3)
 """The same within a flush: three attempts, so that an exit without a collector is quick."""
-_NO_FORK = (
-    "This forked process sends no %s: OTLP over gRPC would crash it.  Set "
-    "GRPC_ENABLE_FORK_SUPPORT=1 for the whole program, or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
-)
 
 
 class Flush:
@@ -109,7 +105,7 @@ class Pipeline(Generic[T]):
         if self._ended:
             return
         if self._delivery is not None and not self._delivery.survives_fork:
-            logger.warning(_NO_FORK, self.signal)
+            warn_of_fork(self.signal)
             self.strand()
         else:
             self._delivery = None

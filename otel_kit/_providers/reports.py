@@ -58,6 +58,16 @@ class Reporter:
             logger.info("%s are delivered to %s again.", self._signal, target)
 
 
+def warn_of_fork(signal: str) -> None:
+    """A forked child cannot send this signal."""
+    logger.warning(
+        "This forked process sends no %s: OTLP over gRPC would crash it.  Set "
+        "GRPC_ENABLE_FORK_SUPPORT=1 for the whole program, or "
+        "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.",
+        signal,
+    )
+
+
 def _not_ours(record: logging.LogRecord) -> bool:
     return not (record.threadName or "").startswith(THREAD_PREFIX)
 
