@@ -7,6 +7,10 @@ remembers the answer, and ends the exporter's loop by an error that it does not 
 
 from __future__ import annotations
 
+# requests and socket import these when first used, in our thread.  A fork in the middle of an
+# import would leave its lock held in the child for ever.
+import encodings.idna  # noqa: F401
+import netrc  # noqa: F401
 import os
 from typing import Any, Final
 

@@ -11,34 +11,11 @@ from typing import Any
 import pytest
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as trace_pb
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_kit import names
-from otel_kit._providers import api_globals
 from tests.providers.conftest import Make
-from tests.providers.grpc_sink import GrpcSink
 from tests.providers.sink import WAIT, Answer, Sink, black_hole, refusing
-
-NEVER = str(10**9)
-"""Milliseconds: nothing is exported but by a flush."""
-MANUAL = {
-    "OTEL_BSP_SCHEDULE_DELAY": NEVER,
-    "OTEL_BLRP_SCHEDULE_DELAY": NEVER,
-    "OTEL_METRIC_EXPORT_INTERVAL": NEVER,
-}
-SPANS_ONLY = MANUAL | {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
-
-
-def spans(count: int, name: str = "span") -> None:
-    """Make some spans."""
-    tracer = trace.get_tracer("test")
-    for _ in range(count):
-        tracer.start_span(name).end()
+from tests.providers.telemetry import MANUAL, SPANS_ONLY, spans
 
 
 @contextmanager
@@ -99,43 +76,6 @@ def test_interval_sends_what_there_is(make: Make, sink: Sink) -> None:
     metrics.get_meter("test").create_counter("orders").add(3)
     _logs.get_logger("test").emit(event_name="hello")
     sink.wait_for(lambda: sink.spans() and sink.logs() and sink.points("orders"))
-
-
-def test_grpc(make: Make) -> None:
-    """OTLP over gRPC delivers the three signals."""
-    with GrpcSink() as sink:
-        providers = make(sink.target, **MANUAL, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-        spans(3)
-        metrics.get_meter("test").create_counter("orders").add(3)
-        _logs.get_logger("test").emit(event_name="hello")
-        assert providers.flush(WAIT)
-        assert sorted(sink.received) == ["logs", "metrics", "traces"]
-
-
-def test_grpc_collector_is_away(make: Make) -> None:
-    """Over gRPC a flush to nobody is False, and what was held back arrives afterwards."""
-    with refusing() as port:
-        url = f"http://127.0.0.1:{port}"
-        providers = make(url, **SPANS_ONLY, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-        spans(3)
-        assert not providers.flush(WAIT)
-    with GrpcSink(port) as sink:
-        assert providers.flush(WAIT)
-        assert sink.received == {"traces": 3}
-    assert providers.lost() == {}
-
-
-def test_grpc_refusal_and_rejection_are_counted(make: Make) -> None:
-    """Over gRPC too, spans refused for good and spans rejected in part are counted."""
-    with GrpcSink() as sink:
-        providers = make(sink.target, **SPANS_ONLY, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-        sink.refuse = True
-        spans(3)
-        assert not providers.flush(WAIT)
-        sink.refuse, sink.reject = False, 2
-        spans(5)
-        assert not providers.flush(WAIT)
-    assert providers.lost() == {("traces", "export_failed"): 3, ("traces", "rejected"): 2}
 
 
 def test_lost_is_sent_minus_received(make: Make, sink: Sink) -> None:
@@ -320,117 +260,3 @@ def test_exporter_that_cannot_encode(make: Make, sink: Sink) -> None:
     assert not providers.flush(WAIT)
     assert sink.names() == ["sound"]
     assert providers.lost() == {("traces", "export_failed"): 1}
-
-
-# -- exporters other than OTLP -----------------------------------------------------------
-
-
-def test_console(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    """The console exporter prints the three signals."""
-    console = dict.fromkeys(
-        ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "console"
-    )
-    providers = make(**MANUAL, **console)
-    spans(1, "a span")
-    metrics.get_meter("test").create_counter("a_counter").add(1)
-    _logs.get_logger("test").emit(event_name="an event")
-    assert providers.flush(WAIT)
-    printed = capsys.readouterr().out
-    assert all(name in printed for name in ("a span", "a_counter", "an event"))
-
-
-def test_no_exporter(make: Make) -> None:
-    """Exporters that are switched off leave nothing to deliver and nothing to lose."""
-    none = dict.fromkeys(
-        ("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "none"
-    )
-    providers = make(**none)
-    spans(10)
-    assert providers.flush(WAIT)
-    assert providers.lost() == {}
-
-
-def test_two_exporters(make: Make, sink: Sink, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two exporters for one signal each get all of it."""
-    providers = make(sink.url, **SPANS_ONLY, OTEL_TRACES_EXPORTER="otlp,console")
-    spans(1, "a span")
-    assert providers.flush(WAIT)
-    assert sink.names() == ["a span"]
-    assert "a span" in capsys.readouterr().out
-
-
-# -- providers that are there already ------------------------------------------------------
-
-
-@pytest.fixture
-def applications() -> Iterator[tuple[InMemorySpanExporter, Any]]:
-    """Providers that the application has set before."""
-    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    tracer_provider = TracerProvider(shutdown_on_exit=False)
-    tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
-    meter_provider = MeterProvider([reader], shutdown_on_exit=False)
-    logger_provider = LoggerProvider(shutdown_on_exit=False)
-    trace.set_tracer_provider(tracer_provider)
-    metrics.set_meter_provider(meter_provider)
-    _logs.set_logger_provider(logger_provider)
-    yield exporter, reader
-    api_globals.withdraw(tracer_provider, meter_provider, logger_provider)
-
-
-def test_joins_the_application(
-    make: Make, sink: Sink, applications: tuple[InMemorySpanExporter, Any]
-) -> None:
-    """Providers the application has set are used, added to, and not shut down by the kit."""
-    exporter, reader = applications
-    before = trace.get_tracer_provider()
-    providers = make(sink.url, **MANUAL)
-    assert providers.tracer_provider is before is trace.get_tracer_provider()
-    ended: list[str] = []
-    providers.watch(lambda span, parent: None, lambda span: ended.append(span.name))
-    spans(1, "seen")
-    assert providers.flush(WAIT)
-    assert providers.shutdown(WAIT)
-    assert trace.get_tracer_provider() is before
-    spans(1, "after")
-    assert [span.name for span in exporter.get_finished_spans()] == ["seen", "after"]
-    assert ended == ["seen"]
-    assert sink.spans() == []
-    metrics.get_meter("test").create_counter("alive").add(1)
-    assert reader.get_metrics_data() is not None
-
-
-def test_makes_what_is_missing(make: Make, sink: Sink, request: pytest.FixtureRequest) -> None:
-    """An application with a tracer provider only gets a meter and a logger provider."""
-    mine = TracerProvider(shutdown_on_exit=False)
-    trace.set_tracer_provider(mine)
-    request.addfinalizer(lambda: api_globals.withdraw(mine))
-    providers = make(sink.url, **MANUAL)
-    metrics.get_meter("test").create_counter("orders").add(1)
-    assert providers.flush(WAIT)
-    assert providers.tracer_provider is mine
-    assert sink.points("orders")
-
-
-def test_shutdown_unsets_what_it_set(make: Make, sink: Sink) -> None:
-    """After a shutdown the global providers can be made anew, and work."""
-    first = make(sink.url, **MANUAL)
-    first.shutdown(WAIT)
-    second = make(sink.url, **MANUAL)
-    spans(1, "second")
-    metrics.get_meter("test").create_counter("orders").add(1)
-    assert second.flush(WAIT)
-    assert sink.names() == ["second"]
-    assert sink.points("orders")
-
-
-def test_exemplars_name_sampled_traces(make: Make, sink: Sink) -> None:
-    """A measurement within a kept span has that span as its exemplar."""
-    providers = make(sink.url, **MANUAL)
-    histogram = metrics.get_meter("test").create_histogram("duration")
-    with trace.get_tracer("test").start_as_current_span("kept") as span:
-        histogram.record(1.0)
-    assert providers.flush(WAIT)
-    (request,) = sink.requests("/v1/metrics")
-    (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
-    (exemplar,) = metric.histogram.data_points[0].exemplars
-    assert exemplar.span_id == span.get_span_context().span_id.to_bytes(8, "big")
