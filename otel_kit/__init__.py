@@ -4,6 +4,7 @@ import otel_kit
 otel_kit.instrument("orders")
 """
 
+from otel_kit._instrument import Kit, instrument
 from otel_kit.errors import ErrorClass, classify_as
 from otel_kit.exceptions import OtelKitError
 from otel_kit.hops import (
@@ -22,6 +23,7 @@ from otel_kit.sagas import Saga, compensate, current_saga, saga, step
 __all__ = [
     "ErrorClass",
     "Hop",
+    "Kit",
     "OtelKitError",
     "Saga",
     "call",
@@ -30,6 +32,7 @@ __all__ = [
     "current_saga",
     "http_request",
     "incoming",
+    "instrument",
     "outgoing",
     "process",
     "rpc_call",

@@ -130,12 +130,9 @@ def _started(arguments: dict[str, Any]) -> Kit:
 
 def _wired(settings: Settings, arguments: dict[str, Any]) -> Kit:
     # Imported here: `import otel_kit` stays quick, and costs nothing where telemetry is disabled.
-    from opentelemetry import propagate
-
-    from otel_kit import _providers, hops
+    from otel_kit import _providers
     from otel_kit._wiring import wire
 
-    before = propagate.get_global_textmap()
     providers = _providers.create(settings)
     try:
         undo = wire(
@@ -147,8 +144,6 @@ def _wired(settings: Settings, arguments: dict[str, Any]) -> Kit:
             other_propagators=_other_propagators(settings.propagators),
         )
     except BaseException:
-        hops.configure(None)
-        propagate.set_global_textmap(before)
         providers.shutdown(0)
         raise
     return Kit(arguments, providers, undo)

@@ -42,10 +42,10 @@ def run_command(argv: list[str]) -> int:
 
 
 def _check_settings() -> None:
-    from otel_kit.integrations import _refuse_unknown
+    from otel_kit.integrations import refuse_unknown
 
     settings = Settings.from_environment()
-    _refuse_unknown((*settings.integrations, *settings.disabled_integrations))
+    refuse_unknown((*settings.integrations, *settings.disabled_integrations))
 
 
 def _become(program: str, command: list[str]) -> int:

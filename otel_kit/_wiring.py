@@ -35,6 +35,11 @@ def wire(
     """
     before, runtime = propagate.get_global_textmap(), hops.current()
     propagator = Propagator(settings.service_name, other_propagators)
+
+    def put_back() -> None:
+        propagate.set_global_textmap(before)
+        hops.configure(runtime)
+
     hops.configure(
         hops.Runtime(
             tracer=tracer_provider.get_tracer(names.SCOPE),
@@ -48,11 +53,14 @@ def wire(
     bridged = bridge.Bridge()
     watch(sagas.stamp, lambda span: None)
     watch(bridged.on_start, bridged.on_end)
-    uninstall = integrations.install(settings, tracer_provider, meter_provider)
+    try:
+        uninstall = integrations.install(settings, tracer_provider, meter_provider)
+    except BaseException:
+        put_back()
+        raise
 
     def undo() -> None:
         uninstall()
-        propagate.set_global_textmap(before)
-        hops.configure(runtime)
+        put_back()
 
     return undo

@@ -193,7 +193,7 @@ class Settings:
         "OTEL_KIT_EDGE",
         values.FLAG,
         False,
-        "this service faces the public: context of inbound requests is not trusted",
+        "this service is an entry point: requests without context are expected",
     )
     max_peers: int = _option(
         "OTEL_KIT_MAX_PEERS", values.whole(1), 200, "distinct remote services in metric labels"

@@ -1,10 +1,13 @@
 """What the folders promise, held by a machine."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import otel_kit
 from otel_kit.integrations import CATALOGUE
 
 IMPORTED = "import sys; before = set(sys.modules); {}; print(*sorted(set(sys.modules) - before))"
@@ -34,3 +37,15 @@ def test_importing_the_kit_imports_nothing_but_opentelemetry_and_wrapt() -> None
 def test_importing_warns_of_nothing(module: str) -> None:
     """Also where warnings are errors."""
     subprocess.run([sys.executable, "-W", "error", "-c", f"import {module}"], check=True)
+
+
+def test_only_the_providers_and_the_test_helpers_know_the_sdk() -> None:
+    """Everything else is written against OpenTelemetry's API."""
+    package = Path(otel_kit.__file__).parent
+    knowing = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) opentelemetry\.(sdk|exporter)", path.read_text(), re.M)
+    }
+
+    assert {"_providers", "testing.py"} == knowing

@@ -66,7 +66,7 @@ class _Installation:
         self._undo: list[Undo] = []
         self._live = True
         self._prefer = settings.prefer
-        _refuse_unknown((*settings.integrations, *settings.disabled_integrations))
+        refuse_unknown((*settings.integrations, *settings.disabled_integrations))
         named = settings.integrations
         for name in named or CATALOGUE:
             if name in settings.disabled_integrations:
@@ -111,7 +111,8 @@ class _Installation:
             self._undo.pop()()
 
 
-def _refuse_unknown(names: tuple[str, ...]) -> None:
+def refuse_unknown(names: tuple[str, ...]) -> None:
+    """Raises InvalidSetting for a name that CATALOGUE lacks."""
     for name in names:
         if name not in CATALOGUE:
             raise InvalidSetting(f"integration {name!r} is none of {', '.join(sorted(CATALOGUE))}")
