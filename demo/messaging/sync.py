@@ -29,10 +29,10 @@ def consumer(group: str, *names: str, on_assigned: Callable[[], None]) -> KafkaC
         **fetch_options(),
         **_protocol_version(),
     )
-    for name in names:
-        # Known before joining, or the group may be dealt no partitions until its next look.
-        consumer.partitions_for_topic(name)
     consumer.subscribe(list(names), listener=_Assigned(on_assigned))
+    for name in names:
+        # Learnt before joining the group, or kafka-python joins twice: the second takes long.
+        consumer.partitions_for_topic(name)
     return consumer
 
 

@@ -1,11 +1,10 @@
 """Run inventory: a plain consumer loop."""
 
 import sqlite3
-import time
 from threading import Event
 from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 
 import otel_kit
 from demo.faults import Fault, is_on
@@ -16,9 +15,6 @@ from demo.services.inventory import stock
 from demo.services.inventory.handlers import handle
 from demo.storage.database import open_database
 
-LOOK_AGAIN = 0.2
-"""Seconds between two looks at the fault that stalls the consumer."""
-
 
 def consume(database: sqlite3.Connection, producer: KafkaProducer, stop: Event) -> None:
     def answer(record: Any) -> None:
@@ -27,15 +23,22 @@ def consume(database: sqlite3.Connection, producer: KafkaProducer, stop: Event) 
 
     consumer = sync.consumer("inventory", topics.INVENTORY_COMMANDS, on_assigned=ready)
     while not stop.is_set():
-        if is_on(Fault.CONSUMER_STALLED):
-            time.sleep(LOOK_AGAIN)
-            continue
+        stall_if_told(consumer)
         for record in consumer:
             sync.deliver(record, producer, answer)
             consumer.commit()
-            if stop.is_set() or is_on(Fault.CONSUMER_STALLED):
+            stall_if_told(consumer)
+            if stop.is_set():
                 break
     consumer.close()
+
+
+def stall_if_told(consumer: KafkaConsumer) -> None:
+    partitions = consumer.assignment()
+    if is_on(Fault.CONSUMER_STALLED):
+        consumer.pause(*partitions)
+    else:
+        consumer.resume(*partitions)
 
 
 def main() -> None:

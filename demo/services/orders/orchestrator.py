@@ -11,7 +11,7 @@ from demo.services.orders import book, outbox, transitions
 from demo.services.orders.book import OrderRow
 from demo.services.orders.placement import command
 from demo.services.orders.relay import Relay
-from demo.services.orders.transitions import Transition
+from demo.services.orders.transitions import Outcome, Transition
 from demo.storage import inbox
 from demo.storage.database import transaction
 
@@ -76,7 +76,7 @@ def _next_message(order: OrderRow, transition: Transition) -> Message:
     return Message(transition.send, order.id, data)
 
 
-def _finish(outcome: str) -> None:
+def _finish(outcome: Outcome) -> None:
     saga = otel_kit.current_saga()
     if saga is not None:
         saga.finish(outcome)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from demo.messaging import message
 
@@ -18,11 +18,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-class Outcome(StrEnum):
-    COMPLETED = "completed"
-    COMPENSATED = "compensated"
-    PARTIALLY_COMPENSATED = "partially_compensated"
-    FAILED = "failed"
+Outcome = Literal["completed", "compensated", "partially_compensated", "failed"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Transition:
 
 
 _CHARGE = Transition(Status.CHARGING, message.CHARGE_PAYMENT)
-_CONFIRM = Transition(Status.CONFIRMED, message.ORDER_CONFIRMED, Outcome.COMPLETED)
+_CONFIRM = Transition(Status.CONFIRMED, message.ORDER_CONFIRMED, "completed")
 _RELEASE = Transition(Status.RELEASING, message.RELEASE_INVENTORY)
 
 
@@ -45,13 +41,13 @@ def _fail(outcome: Outcome) -> Transition:
 
 _TRANSITIONS: Final = {
     (Status.RESERVING, message.INVENTORY_RESERVED): _CHARGE,
-    (Status.RESERVING, message.INVENTORY_REJECTED): _fail(Outcome.FAILED),
-    (Status.RESERVING, DEAD_LETTERED): _fail(Outcome.FAILED),
+    (Status.RESERVING, message.INVENTORY_REJECTED): _fail("failed"),
+    (Status.RESERVING, DEAD_LETTERED): _fail("failed"),
     (Status.CHARGING, message.PAYMENT_CHARGED): _CONFIRM,
     (Status.CHARGING, message.PAYMENT_DECLINED): _RELEASE,
     (Status.CHARGING, DEAD_LETTERED): _RELEASE,
-    (Status.RELEASING, message.INVENTORY_RELEASED): _fail(Outcome.COMPENSATED),
-    (Status.RELEASING, DEAD_LETTERED): _fail(Outcome.PARTIALLY_COMPENSATED),
+    (Status.RELEASING, message.INVENTORY_RELEASED): _fail("compensated"),
+    (Status.RELEASING, DEAD_LETTERED): _fail("partially_compensated"),
 }
 
 
