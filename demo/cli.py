@@ -10,6 +10,7 @@ from pathlib import Path
 from demo import config, faults
 from demo.launcher import ports
 from demo.launcher.exceptions import DemoError, InvalidUse
+from demo.launcher.folder import check_in_use
 from demo.launcher.options import Options
 from demo.launcher.run import run
 
@@ -94,16 +95,12 @@ def _positive(kind: type[int] | type[float]) -> type:
 
 
 def _options(given: argparse.Namespace) -> Options:
-    try:
-        chosen = [faults.named(name) for name in given.fault]
-    except faults.UnknownFault as error:
-        raise InvalidUse(str(error)) from error
     return Options(
         orders=given.orders or (20 if given.once else None),
         once=given.once,
         rate=given.rate,
         wait=given.wait,
-        faults=chosen,
+        faults=[_fault(name) for name in given.fault],
         ports=ports.choose(given.port, automatic=given.ports == "auto"),
         collector=not given.no_collector,
     )
@@ -116,9 +113,15 @@ def _list_faults() -> int:
 
 
 def _switch(name: str, state: str) -> int:
+    fault = _fault(name)
+    check_in_use(config.directory())
+    faults.switch(fault, on=state == "on")
+    print(f"{fault} is {state}")
+    return 0
+
+
+def _fault(name: str) -> faults.Fault:
     try:
-        faults.switch(faults.named(name), on=state == "on")
+        return faults.named(name)
     except faults.UnknownFault as error:
         raise InvalidUse(str(error)) from error
-    print(f"{name} is {state}")
-    return 0

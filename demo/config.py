@@ -16,6 +16,8 @@ PORTS: Final = {
 }
 """Every port the demo listens on, with its default."""
 
+COLLECTOR_PORTS: Final = ("otlp", "otlp-http", "query")
+
 BOOTSTRAP_SERVERS: Final = "KAFKA_BOOTSTRAP_SERVERS"
 IN_MEMORY_BROKER: Final = "DEMO_IN_MEMORY_BROKER"
 DIRECTORY: Final = "DEMO_DIR"

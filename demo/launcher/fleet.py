@@ -88,7 +88,8 @@ class Fleet:
         child = await self._child(
             "collector",
             *("otel_kit.cli", "up", "--data", str(self._data)),
-            *("--grpc-port", str(ports["otlp"]), "--http-port", str(ports["otlp-http"])),
+            *("--otlp-grpc-port", str(ports["otlp"])),
+            *("--otlp-http-port", str(ports["otlp-http"])),
             *("--query-port", str(ports["query"])),
         )
         died = asyncio.create_task(child.died())
@@ -119,7 +120,8 @@ async def _healthy(url: str) -> None:
 
 def environment(options: Options, directory: Path) -> dict[str, str]:
     """Return what every process is told."""
-    told = {**os.environ, config.DIRECTORY: str(directory), "PYTHONUNBUFFERED": "1"}
+    told = {name: value for name, value in os.environ.items() if name != "OTEL_SERVICE_NAME"}
+    told |= {config.DIRECTORY: str(directory), "PYTHONUNBUFFERED": "1"}
     for name, port in options.ports.items():
         told[config.address_variable(name)] = f"{config.HOST}:{port}"
     if options.collector:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from demo import config
 from demo.faults import Fault
 
 
@@ -17,3 +18,9 @@ class Options:
     faults: Sequence[Fault]
     ports: Mapping[str, int]
     collector: bool
+
+    @property
+    def needed_ports(self) -> dict[str, int]:
+        """The ports that something of this run listens on."""
+        unused = () if self.collector else config.COLLECTOR_PORTS
+        return {name: port for name, port in self.ports.items() if name not in unused}

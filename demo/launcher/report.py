@@ -39,7 +39,7 @@ def print_urls(console: Console, query_url: str, known: Mapping[str, Story]) -> 
 
 def _cells(order: Order, story: Story | None) -> tuple[str, ...]:
     if story is None:
-        return ("", "", "", f"{order.seconds:.2f} s", "")
+        return ("", "", "", f"{order.seconds:.2f} s" if order.outcome else "", "")
     return (
         str(len(story.trace_ids)),
         str(story.hops),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -29,10 +30,15 @@ async def run(options: Options) -> int:
     """
     directory = config.directory()
     with fresh(directory):
-        check_free(options.ports)
+        check_free(options.needed_ports)
         for fault in options.faults:
             faults.switch(fault, on=True)
-        return await _until_signalled(_Run(options, Console()).run())
+        return await _until_signalled(_Run(options, _console()).run())
+
+
+def _console() -> Console:
+    # A pipe has no width; rich would cut the table at 80 columns.
+    return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:

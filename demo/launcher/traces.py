@@ -87,16 +87,11 @@ async def story_of(client: httpx.AsyncClient, order_id: str) -> Story | None:
     reply = await client.get(f"/api/sagas/{order_id}")
     if reply.status_code == httpx.codes.NOT_FOUND:
         return None
-    (saga,) = _rows(reply.raise_for_status().json())
+    (saga,) = reply.raise_for_status().json()["data"]
     spans: list[Span] = []
     for trace_id in saga["trace_ids"]:
         spans += await _spans(client, trace_id)
     return Story(tuple(spans)) if spans else None
-
-
-def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    data = answer["data"]
-    return data if isinstance(data, list) else [data]
 
 
 async def _spans(client: httpx.AsyncClient, trace_id: str) -> list[Span]:

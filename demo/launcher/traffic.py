@@ -8,7 +8,6 @@ from typing import Final
 
 import httpx
 
-from demo import config
 from demo.catalogue import ITEMS
 from demo.launcher.board import Board, Order
 
@@ -84,7 +83,3 @@ async def _ticks(count: int | None, rate: float) -> AsyncIterator[int]:
         await asyncio.sleep(max(0.0, begun + tick / rate - clock()))
         yield tick
         tick += 1
-
-
-def web_url(port: int) -> str:
-    return f"http://{config.HOST}:{port}"
