@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -20,9 +20,12 @@ from demo.launcher.ports import check_free
 from demo.launcher.traffic import Traffic
 from demo.launcher.view import view
 
+INTERRUPTED: Final = 130
+"""The exit code of a program that Ctrl-C ended before it was done."""
+
 
 async def run(options: Options) -> int:
-    """Run the demo; return 0, or 1 if orders were still running when ``options.wait`` was over.
+    """Run the demo; return 0, 1 if orders were left running, or INTERRUPTED.
 
     Raises:
         InvalidUse: a port is taken, or another demo runs in the same folder.
@@ -33,7 +36,8 @@ async def run(options: Options) -> int:
         check_free(options.needed_ports)
         for fault in options.faults:
             faults.switch(fault, on=True)
-        return await _until_signalled(_Run(options, _console()).run())
+        code = await _until_signalled(_Run(options, _console()).run())
+    return (INTERRUPTED if options.once else 0) if code is None else code
 
 
 def _console() -> Console:
@@ -41,14 +45,20 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
-async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
+async def _until_signalled(work: Coroutine[Any, Any, int]) -> int | None:
+    """Return what the work returned, or None if a signal ended it; it cleans up either way."""
     task = asyncio.create_task(work)
+
+    def end() -> None:
+        if not task.cancelling():  # a second Ctrl-C must not interrupt the cleaning up
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     try:
         return await task
     except asyncio.CancelledError:
-        return 0
+        return None
 
 
 class _Run:
@@ -89,8 +99,8 @@ class _Run:
         known = {}
         if self._options.collector:
             known = await report.stories(self._query, self._board.orders.values())
-            report.print_urls(self._console, self._query, known)
         report.print_table(self._console, self._board, known)
+        report.print_urls(self._console, self._query, known)
         if self._board.running:
             self._say(f"{self._board.running} orders had not ended after {self._options.wait:g} s")
         if self._options.collector:
