@@ -74,7 +74,6 @@ class _Run:
         begun = time.monotonic()
         async with Fleet(self._options, config.directory()) as fleet:
             self._say(f"ready after {time.monotonic() - begun:.1f} s")
-            self._say(self._heading())
             await self._let_orders_flow(fleet)
             if not self._options.once:
                 await fleet.died()

@@ -25,6 +25,7 @@ class View(Protocol):
 @contextmanager
 def view(console: Console, board: Board, heading: str) -> Iterator[View]:
     if not console.is_terminal:
+        console.print(heading, highlight=False, soft_wrap=True)
         yield lambda order: console.print(_line(board, order), highlight=False)
         return
     with Live(get_renderable=lambda: _picture(board, heading), console=console):
