@@ -11,6 +11,7 @@ from demo import config
 from demo.launcher.child import Child
 from demo.launcher.exceptions import DemoError
 from demo.launcher.options import Options
+from demo.launcher.real_broker import create_topics
 
 SERVICES: Final = ("bank", "web", "orders", "inventory", "billing", "notifications", "analytics")
 START_LIMIT: Final = 60.0
@@ -74,7 +75,9 @@ class Fleet:
     async def _start(self) -> None:
         collector = [self._launch_collector()] if self._options.collector else []
         early = asyncio.gather(*collector, self._launch_service("bank"))
-        if config.BOOTSTRAP_SERVERS not in os.environ:
+        if config.BOOTSTRAP_SERVERS in os.environ:
+            await create_topics(config.bootstrap_servers())
+        else:
             broker = await (await self._child("broker", "demo.services.broker")).ready()
             self._environment[config.BOOTSTRAP_SERVERS] = broker
             self._environment[config.IN_MEMORY_BROKER] = "true"
