@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import httpx
 
@@ -50,9 +51,7 @@ class Fleet:
         Raises:
             ChildDied: when one does.
         """
-        async with asyncio.TaskGroup() as group:
-            for child in self._children:
-                group.create_task(child.died())
+        await _all(*(child.died() for child in self._children))
         raise AssertionError("children that end raise")
 
     async def stop_services(self) -> None:
@@ -74,14 +73,16 @@ class Fleet:
 
     async def _start(self) -> None:
         collector = [self._launch_collector()] if self._options.collector else []
-        early = asyncio.gather(*collector, self._launch_service("bank"))
+        await _all(*collector, self._launch_service("bank"), self._start_around_broker())
+
+    async def _start_around_broker(self) -> None:
         if config.BOOTSTRAP_SERVERS in os.environ:
             await create_topics(config.bootstrap_servers())
         else:
             broker = await (await self._child("broker", "demo.services.broker")).ready()
             self._environment[config.BOOTSTRAP_SERVERS] = broker
             self._environment[config.IN_MEMORY_BROKER] = "true"
-        await asyncio.gather(early, *(self._launch_service(name) for name in SERVICES[1:]))
+        await _all(*(self._launch_service(name) for name in SERVICES if name != "bank"))
 
     async def _launch_service(self, name: str) -> None:
         await (await self._child(name, f"demo.services.{name}")).ready()
@@ -108,6 +109,16 @@ class Fleet:
         self._children.append(child)
         await child.start(self._environment)
         return child
+
+
+async def _all(*work: Coroutine[Any, Any, Any]) -> None:
+    """Do all of it; the first error ends the rest and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in work:
+                group.create_task(coroutine)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _healthy(url: str) -> None:

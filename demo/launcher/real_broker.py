@@ -10,7 +10,7 @@ from demo.launcher.exceptions import DemoError
 from demo.messaging import topics
 
 PARTITIONS: Final = 4
-BROKERS_DEFAULT: Final = -1
+REPLICAS: Final = 1
 
 
 async def create_topics(bootstrap_servers: str) -> None:
@@ -23,7 +23,7 @@ async def create_topics(bootstrap_servers: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5_000)
     try:
         await admin.start()
-        wanted = [NewTopic(name, PARTITIONS, BROKERS_DEFAULT) for name in topics.ALL]
+        wanted = [NewTopic(name, PARTITIONS, REPLICAS) for name in topics.ALL]
         answer = await admin.create_topics(wanted)
     except KafkaError as error:
         reason = f"no Kafka broker can be used at {bootstrap_servers} (KAFKA_BOOTSTRAP_SERVERS)"
