@@ -96,6 +96,22 @@ def test_once_says_which_orders_did_not_end(tmp_path: Path) -> None:
     assert "2 orders had not ended after 1 s" in ended.stdout
 
 
+def test_a_process_that_dies_is_reported(tmp_path: Path) -> None:
+    """When a service ends on its own the demo says which, shows its log and exits with 1."""
+    with running_demo(tmp_path / "run") as demo:
+        (billing,) = [
+            pid for pid in demo.processes() if b"demo.services.billing" in command_of(pid)
+        ]
+        os.kill(billing, signal.SIGKILL)
+        said, _ = demo.process.communicate(timeout=20)
+    assert demo.process.returncode == 1
+    assert f"billing ended with code {-signal.SIGKILL}" in said
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_is_left(tmp_path: Path, number: signal.Signals) -> None:
     """However the launcher ends, killed outright included, everything it started ends too."""
