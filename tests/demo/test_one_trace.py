@@ -27,6 +27,7 @@ ONCE_AN_ORDER = {
     ("orders", "notifications"),
     ("notifications", "web"),
 }
+DROPPED = ("bank", "missing")
 LIMIT = 20.0
 
 
@@ -52,6 +53,11 @@ def spans_of(trace: dict[str, Any]) -> list[Span]:
 def orphans(spans: list[Span]) -> list[Span]:
     known = {span.id for span in spans}
     return [span for span in spans if span.parent_id and span.parent_id not in known]
+
+
+def services_of(demo: RunningDemo, order: str) -> set[str]:
+    found = traces(demo, "web", f'{{"saga.id": "{order}"}}')
+    return {span.service for trace in found for span in spans_of(trace)}
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +120,35 @@ def test_analytics_links_to_the_order(demo: RunningDemo, found: list[list[Span]]
     assert linked(eventually(read, linked))
 
 
+def test_a_dropped_context_is_visible(demo: RunningDemo) -> None:
+    """With trace headers dropped before the bank its span is elsewhere, and that is counted."""
+    with demo.broken("context-dropped"):
+        order = demo.place_order()
+        demo.outcome(order)
+
+    def missing() -> float:
+        found = samples(demo, "otel_kit_propagation_messages_total")
+        return sum(v for labels, v in found if (labels["server"], labels["result"]) == DROPPED)
+
+    assert eventually(missing, bool) >= 1
+    expected = SERVICES - {"bank"}
+    assert eventually(lambda: services_of(demo, order), lambda s: s >= expected) == expected
+
+
 def edges(demo: RunningDemo, side: set[str]) -> Counter[tuple[str, str]]:
     """How often each (client, server) was measured, by those sides."""
     counts: Counter[tuple[str, str]] = Counter()
-    text = httpx.get(f"{demo.query}/metrics").raise_for_status().text
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name == "otel_kit_hop_duration_seconds_count":
-                labels = sample.labels
-                if labels["side"] in side:
-                    counts[labels["client"], labels["server"]] += int(sample.value)
+    for labels, value in samples(demo, "otel_kit_hop_duration_seconds_count"):
+        if labels["side"] in side:
+            counts[labels["client"], labels["server"]] += int(value)
     return counts
+
+
+def samples(demo: RunningDemo, name: str) -> list[tuple[dict[str, str], float]]:
+    """The labels and value of each sample of this name under /metrics."""
+    text = httpx.get(f"{demo.query}/metrics").raise_for_status().text
+    families = text_string_to_metric_families(text)
+    return [(s.labels, s.value) for family in families for s in family.samples if s.name == name]
 
 
 def test_every_edge_is_measured(demo: RunningDemo, order: str) -> None:
