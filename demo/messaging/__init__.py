@@ -1,0 +1,1 @@
+"""What travels over Kafka, between whom, and what happens to a message nobody can handle."""

@@ -1,0 +1,1 @@
+"""How a service runs: logs, readiness, signals, HTTP."""

@@ -1,0 +1,1 @@
+"""One folder per service; ``python -m demo.services.<name>`` runs it."""

@@ -1,0 +1,1 @@
+"""Analytics: counts facts, many messages at a time."""

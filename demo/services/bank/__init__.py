@@ -1,0 +1,1 @@
+"""The bank: someone else's HTTP service, which can be slow, down, or say no."""

@@ -1,0 +1,1 @@
+"""Billing: charges the customer through the bank, on command; asynchronous, with aiokafka."""

@@ -1,0 +1,1 @@
+"""A Kafka-protocol broker in memory, for a machine that has none."""

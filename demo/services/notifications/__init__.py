@@ -1,0 +1,1 @@
+"""Notifications: tells web, by webhook, what became of each order."""

@@ -1,0 +1,1 @@
+"""SQLite, and the inbox that makes a consumer idempotent."""
