@@ -1,0 +1,119 @@
+"""The command line: ``otel-kit COMMAND``.
+
+A command is a function that adds its parser and names what runs it; it imports what it needs only
+when it runs, so that the bare package's command line works without extras.  To add one: write the
+function and name it in `_COMMANDS`.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from otel_kit.exceptions import MissingExtra, OtelKitError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    Commands = _SubParsersAction[argparse.ArgumentParser]
+
+_SIZE: Final = re.compile(r"(\d{1,9})\s*([KMGT]?)i?B?", re.IGNORECASE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code, 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except OtelKitError as error:
+        print(f"otel-kit: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="otel-kit", description="Observability of hops and sagas."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in _COMMANDS:
+        add(commands)
+    return parser
+
+
+def _add_up(commands: "Commands") -> None:
+    parser = commands.add_parser("up", help="embedded collector: OTLP in, store, query API")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--otlp-grpc-port", type=_port, default=4317, help="%(default)s; 0: any")
+    parser.add_argument("--otlp-http-port", type=_port, default=4318, help="%(default)s; 0: any")
+    parser.add_argument("--query-port", type=_port, default=16686, help="%(default)s; 0: any")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--data", type=Path, default=_default_data(), help="folder (%(default)s)")
+    where.add_argument("--ephemeral", action="store_true", help="keep nothing after the end")
+    parser.add_argument(
+        "--max-size", type=_size, default="2GB", help="oldest traces go beyond it (%(default)s)"
+    )
+    parser.add_argument(
+        "--stuck-after",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="a running saga quiet for longer is stuck (%(default)s)",
+    )
+    parser.set_defaults(run=_up)
+
+
+def _up(options: argparse.Namespace) -> int:
+    try:
+        from otel_kit.embedded import Embedded, run
+    except ModuleNotFoundError as error:
+        raise MissingExtra("otel-kit up", "embedded") from error
+    run(
+        Embedded(
+            data=None if options.ephemeral else options.data,
+            host=options.host,
+            otlp_grpc_port=options.otlp_grpc_port,
+            otlp_http_port=options.otlp_http_port,
+            query_port=options.query_port,
+            max_size=options.max_size,
+            stuck_after=options.stuck_after,
+        )
+    )
+    return 0
+
+
+def _default_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "otel-kit"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use a number from 0 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _size(text: str) -> int:
+    """Bytes of ``500MB`` or ``2GB``; units are powers of 1024."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size: use for example 500MB or 2GB")
+    return int(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")
+
+
+_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up,)
+
+if __name__ == "__main__":
+    sys.exit(main())

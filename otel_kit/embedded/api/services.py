@@ -1,0 +1,46 @@
+"""The kit's own API on pairs of services: ``/api/edges``."""
+
+from functools import partial
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.routing import Route
+
+from otel_kit.embedded.api.common import cursor, get, limit, page
+from otel_kit.embedded.store import Store
+from otel_kit.records import EdgeRecord, Quantiles
+
+_DEFAULT_LIMIT: Final = 500
+
+
+def routes(store: Store) -> list[Route]:
+    """The paths of this group."""
+    return [get("/api/edges", partial(edges, store))]
+
+
+def edges(store: Store, request: Request) -> dict[str, Any]:
+    """``GET /api/edges?limit=&cursor=``, by client, server and transport."""
+    after = cursor(request, str, str, str)
+    rows = [edge for edge in store.edges() if after is None or _key(edge) > after]
+    return page(rows, limit(request, _DEFAULT_LIMIT), _edge, _key)
+
+
+def _key(edge: EdgeRecord) -> tuple[str, str, str]:
+    return edge.client, edge.server, edge.transport
+
+
+def _edge(edge: EdgeRecord) -> dict[str, Any]:
+    return {
+        "client": edge.client,
+        "server": edge.server,
+        "transport": edge.transport,
+        "side": edge.side,
+        "calls": edge.calls,
+        "errors": dict(edge.errors),
+        **_quantiles("", edge.duration),
+        **_quantiles("queue_", edge.queue),
+    }
+
+
+def _quantiles(prefix: str, quantiles: Quantiles) -> dict[str, float | None]:
+    return {f"{prefix}{name}": getattr(quantiles, name) for name in ("p50_s", "p95_s", "p99_s")}

@@ -1,0 +1,107 @@
+"""What decoding hands to the store: compressed blocks and what must be indexed of them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+OUTCOMES: Final = frozenset({"completed", "compensated", "partially_compensated", "failed"})
+COMPENSATION: Final = "compensation"
+
+
+@dataclass(slots=True)
+class Rejected:
+    """Items of a request that were refused one by one; ``reason`` is the first one's."""
+
+    count: int = 0
+    reason: str = ""
+
+    def add(self, reason: str, count: int = 1) -> None:
+        """Count `count` more items refused for `reason`."""
+        self.count += count
+        self.reason = self.reason or reason
+
+
+@dataclass(slots=True)
+class TraceSlice:
+    """What one batch says about one trace.  Operations are (service, span name, kind number)."""
+
+    started_ns: int
+    ended_ns: int
+    spans: int = 0
+    errors: int = 0
+    operations: set[tuple[str, str, int]] = field(default_factory=set)
+
+    def copy(self) -> "TraceSlice":
+        """An independent copy: a batch whose commit fails is written again."""
+        return replace(self, operations=set(self.operations))
+
+    def merge(self, other: "TraceSlice") -> None:
+        """Take in what another batch says about the same trace."""
+        self.started_ns = min(self.started_ns, other.started_ns)
+        self.ended_ns = max(self.ended_ns, other.ended_ns)
+        self.spans += other.spans
+        self.errors += other.errors
+        self.operations |= other.operations
+
+
+@dataclass(frozen=True, slots=True)
+class StepSeen:
+    """A step's start event (``ended_ns`` is None) or its finished span."""
+
+    span_id: bytes
+    step: str
+    kind: str
+    started_ns: int
+    ended_ns: int | None
+
+
+@dataclass(slots=True)
+class SagaSlice:
+    """What one batch says about one saga.  ``outcome_ns`` is when the outcome was set."""
+
+    started_ns: int
+    active_ns: int
+    name: str = ""
+    outcome: str | None = None
+    outcome_ns: int = 0
+    compensating: bool = False
+    steps: list[StepSeen] = field(default_factory=list)
+    traces: set[bytes] = field(default_factory=set)
+    log_blocks: set[int] = field(default_factory=set)
+
+    def saw_step(self, step: StepSeen) -> None:
+        """Take in one step."""
+        self.steps.append(step)
+        self.compensating = self.compensating or step.kind == COMPENSATION
+
+    def saw_outcome(self, outcome: str, at_ns: int) -> None:
+        """Take in an outcome; of several the latest rules, and unknown words say nothing."""
+        if outcome in OUTCOMES and at_ns >= self.outcome_ns:
+            self.outcome, self.outcome_ns = outcome, at_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Compressed OTLP and the ids of the traces in it."""
+
+    data: bytes
+    trace_ids: frozenset[bytes]
+    records: int
+
+
+@dataclass(slots=True)
+class TraceBatch:
+    """One request's spans, ready to be stored."""
+
+    blocks: list[Block] = field(default_factory=list)
+    traces: dict[bytes, TraceSlice] = field(default_factory=dict)
+    sagas: dict[str, SagaSlice] = field(default_factory=dict)
+    rejected: Rejected = field(default_factory=Rejected)
+
+
+@dataclass(slots=True)
+class LogBatch:
+    """One request's log records; a saga's ``log_blocks`` are positions in ``blocks``."""
+
+    blocks: list[Block] = field(default_factory=list)
+    sagas: dict[str, SagaSlice] = field(default_factory=dict)
+    rejected: Rejected = field(default_factory=Rejected)

@@ -1,0 +1,55 @@
+"""Blocks: a few spans or log records kept together as compressed OTLP, and read back as records."""
+
+import threading
+from collections.abc import Collection, Iterator
+
+import zstandard
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from otel_kit.embedded import otlp
+from otel_kit.records import LogRecord, SpanRecord
+
+_LEVEL = 1
+"""zstd level: 3 saves 2 % more on spans of real services and costs a sixth more time."""
+
+
+class _PerThread(threading.local):
+    """zstandard's contexts are costly to make and must not be shared between threads."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_contexts = _PerThread()
+
+
+def compress(data: bytes) -> bytes:
+    """One zstd frame that carries its content size."""
+    return _contexts.compressor.compress(data)
+
+
+def decompress(data: bytes) -> bytes:
+    """The reverse of `compress`."""
+    return _contexts.decompressor.decompress(data)
+
+
+def read_spans(data: bytes, trace_ids: Collection[bytes]) -> Iterator[SpanRecord]:
+    """The spans of one stored block that belong to `trace_ids` (16 bytes each)."""
+    for group in TracesData.FromString(decompress(data)).resource_spans:
+        resource = None
+        for scope_spans in group.scope_spans:
+            for span in scope_spans.spans:
+                if span.trace_id in trace_ids:
+                    resource = resource or otlp.ResourceView.of(group.resource)
+                    yield otlp.span_record(span, resource, scope_spans.scope)
+
+
+def read_logs(data: bytes) -> Iterator[LogRecord]:
+    """Every log record of one stored block."""
+    for group in LogsData.FromString(decompress(data)).resource_logs:
+        resource = otlp.ResourceView.of(group.resource)
+        for scope_logs in group.scope_logs:
+            for log in scope_logs.log_records:
+                yield otlp.log_record(log, resource, scope_logs.scope)

@@ -1,0 +1,186 @@
+"""Writes decoded batches into the tables, inside the writer's transaction."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+
+from otel_kit.embedded.batches import Block, LogBatch, SagaSlice, TraceBatch, TraceSlice
+from otel_kit.embedded.config import MAX_OPERATIONS, MAX_SERVICES
+
+_TRACE = """
+    INSERT INTO traces (trace_id, started_at, ended_at, spans, errors) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (trace_id) DO UPDATE SET
+        started_at = min(started_at, excluded.started_at),
+        ended_at = max(ended_at, excluded.ended_at),
+        spans = spans + excluded.spans, errors = errors + excluded.errors
+    RETURNING id, spans
+"""
+_SAGA = """
+    INSERT INTO sagas (saga_id, name, started_at, active_at, outcome, outcome_at, compensating)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (saga_id) DO UPDATE SET
+        name = CASE name WHEN '' THEN excluded.name ELSE name END,
+        started_at = min(started_at, excluded.started_at),
+        active_at = max(active_at, excluded.active_at),
+        outcome = CASE WHEN excluded.outcome IS NOT NULL AND excluded.outcome_at >= outcome_at
+                       THEN excluded.outcome ELSE outcome END,
+        outcome_at = max(outcome_at, excluded.outcome_at),
+        compensating = max(compensating, excluded.compensating)
+    RETURNING id
+"""
+_STEP = """
+    INSERT INTO saga_steps (saga, span_id, step, kind, started_at, ended_at)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (saga, span_id, step) DO UPDATE SET
+        kind = CASE excluded.kind WHEN '' THEN kind ELSE excluded.kind END,
+        started_at = CASE span_id WHEN x'' THEN max(started_at, excluded.started_at)
+                                  ELSE min(started_at, excluded.started_at) END,
+        ended_at = coalesce(excluded.ended_at, ended_at)
+"""
+_SAGA_STAYS_ACTIVE = """
+    UPDATE sagas SET active_at = max(active_at, ?)
+    WHERE id IN (SELECT saga FROM saga_traces WHERE trace = ?)
+"""
+
+
+class Counters:
+    """Running totals kept in the store, so that start-up need not count."""
+
+    NAMES = ("spans", "traces", "log_records", "log_bytes")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.values: Counter[str] = Counter(
+            dict(connection.execute("SELECT name, value FROM counters"))
+        )
+
+    def add(self, **changes: int) -> None:
+        """Change totals; `save` writes them."""
+        self.values.update(changes)
+
+    def save(self) -> None:
+        """Write all totals in the current transaction."""
+        rows = [(name, self.values[name]) for name in self.NAMES]
+        self._connection.executemany("INSERT OR REPLACE INTO counters VALUES (?, ?)", rows)
+
+
+class NameIndex:
+    """Ids of services and operations; None for a name past the limit, which is not indexed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._services: dict[str, int] = dict(connection.execute("SELECT name, id FROM services"))
+        rows = connection.execute("SELECT service, name, kind, id FROM operations")
+        self._operations: dict[tuple[int, str, int], int] = {(s, n, k): i for s, n, k, i in rows}
+
+    def service(self, name: str) -> int | None:
+        """The id of a service, made when new."""
+        found = self._services.get(name)
+        if found is None and len(self._services) < MAX_SERVICES:
+            found = self._insert("INSERT INTO services (name) VALUES (?)", (name,))
+            self._services[name] = found
+        return found
+
+    def operation(self, service: int, name: str, kind: int) -> int | None:
+        """The id of a service's operation, made when new."""
+        key = (service, name, kind)
+        found = self._operations.get(key)
+        if found is None and len(self._operations) < MAX_OPERATIONS:
+            sql = "INSERT INTO operations (service, name, kind) VALUES (?, ?, ?)"
+            found = self._operations[key] = self._insert(sql, key)
+        return found
+
+    def _insert(self, sql: str, row: tuple[str | int, ...]) -> int:
+        rowid = self._connection.execute(sql, row).lastrowid
+        assert rowid is not None  # an INSERT always has one
+        return rowid
+
+
+class Ingest:
+    """Applies batches; made anew after a rollback, because it remembers what it inserted."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.counters = Counters(connection)
+        self._names = NameIndex(connection)
+
+    def traces(self, batches: Iterable[TraceBatch]) -> None:
+        """Write the spans of several requests."""
+        batches = list(batches)
+        merged = _merge(batches)
+        ids = {trace_id: self._trace(trace_id, merged[trace_id]) for trace_id in merged}
+        self._index(ids, merged)
+        for batch in batches:
+            for block in batch.blocks:
+                self._block(block, ids)
+            for saga_id, saga in batch.sagas.items():
+                row = self._saga(saga_id, saga)
+                links = [(row, ids[trace_id]) for trace_id in saga.traces]
+                self._many("INSERT OR IGNORE INTO saga_traces VALUES (?, ?)", links)
+        ended = [(merged[trace_id].ended_ns, row) for trace_id, row in ids.items()]
+        self._many(_SAGA_STAYS_ACTIVE, ended)
+
+    def _trace(self, trace_id: bytes, trace: TraceSlice) -> int:
+        row = (trace_id, trace.started_ns, trace.ended_ns, trace.spans, trace.errors)
+        rowid, spans = self._connection.execute(_TRACE, row).fetchone()
+        self.counters.add(spans=trace.spans, traces=int(spans == trace.spans))
+        return int(rowid)
+
+    def _index(self, ids: dict[bytes, int], merged: dict[bytes, TraceSlice]) -> None:
+        services, operations = set(), set()
+        for trace_id, trace in merged.items():
+            for service_name, name, kind in trace.operations:
+                service = self._names.service(service_name)
+                if service is None:
+                    continue
+                services.add((service, ids[trace_id]))
+                operation = self._names.operation(service, name, kind)
+                if operation is not None:
+                    operations.add((operation, ids[trace_id]))
+        self._many("INSERT OR IGNORE INTO trace_services VALUES (?, ?)", services)
+        self._many("INSERT OR IGNORE INTO trace_operations VALUES (?, ?)", operations)
+
+    def _block(self, block: Block, ids: dict[bytes, int]) -> None:
+        traces = [ids[trace_id] for trace_id in block.trace_ids]
+        sql = "INSERT INTO blocks (last_trace, data) VALUES (?, ?)"
+        rowid = self._connection.execute(sql, (max(traces), block.data)).lastrowid
+        self._many("INSERT INTO trace_blocks VALUES (?, ?)", [(t, rowid) for t in traces])
+
+    def _saga(self, saga_id: str, saga: SagaSlice) -> int:
+        row = (saga_id, saga.name, saga.started_ns, saga.active_ns, saga.outcome, saga.outcome_ns)
+        result = self._connection.execute(_SAGA, (*row, saga.compensating)).fetchone()
+        steps = [
+            (result[0], s.span_id, s.step, s.kind, s.started_ns, s.ended_ns) for s in saga.steps
+        ]
+        self._many(_STEP, steps)
+        return int(result[0])
+
+    def logs(self, batch: LogBatch) -> None:
+        """Write the log records of one request."""
+        rows = [self._log_block(block) for block in batch.blocks]
+        for saga_id, saga in batch.sagas.items():
+            saga_row = self._saga(saga_id, saga)
+            links = [(saga_row, rows[position]) for position in saga.log_blocks]
+            self._many("INSERT INTO saga_logs VALUES (?, ?)", links)
+
+    def _log_block(self, block: Block) -> int | None:
+        sql = "INSERT INTO log_blocks (records, data) VALUES (?, ?)"
+        rowid = self._connection.execute(sql, (block.records, block.data)).lastrowid
+        links = [(trace_id, rowid) for trace_id in block.trace_ids]
+        self._many("INSERT INTO trace_logs VALUES (?, ?)", links)
+        self.counters.add(log_records=block.records, log_bytes=len(block.data))
+        return rowid
+
+    def _many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._connection.executemany(sql, rows)
+
+
+def _merge(batches: list[TraceBatch]) -> dict[bytes, TraceSlice]:
+    merged: dict[bytes, TraceSlice] = {}
+    for batch in batches:
+        for trace_id, trace in batch.traces.items():
+            if trace_id in merged:
+                merged[trace_id].merge(trace)
+            else:
+                merged[trace_id] = trace.copy()
+    return merged

@@ -1,0 +1,194 @@
+"""Reads sagas and log records from a snapshot of the store, and infers a saga's state."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otel_kit import names
+from otel_kit.embedded import blocks, trace_queries
+from otel_kit.embedded.config import MAX_ANSWER_SPANS
+from otel_kit.records import LogRecord, SagaDetail, SagaRecord
+
+MAX_TRACES: Final = 200
+"""Traces of one saga in an answer."""
+STATES: Final = (
+    "running",
+    "stuck",
+    "completed",
+    "compensating",
+    "compensated",
+    "partially_compensated",
+    "failed",
+)
+_STATE: Final = """
+    CASE WHEN outcome IS NOT NULL THEN outcome
+         WHEN compensating THEN 'compensating'
+         WHEN active_at < :quiet_since THEN 'stuck'
+         ELSE 'running' END
+"""
+_COLUMNS: Final = (
+    f"id, saga_id, name, started_at, active_at, outcome IS NOT NULL, {_STATE} AS state"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaQuery:
+    """What to look for; ``contains`` is part of an id.
+
+    ``after`` is the (started_ns, row id) of the last row of the page before.  A saga without
+    outcome and without compensation that was last active before ``quiet_since_ns`` is stuck.
+    """
+
+    now_ns: int
+    quiet_since_ns: int
+    state: str = ""
+    name: str = ""
+    service: str = ""
+    contains: str = ""
+    newest_first: bool = True
+    after: tuple[int, int] | None = None
+    limit: int = 50
+
+
+def find(connection: sqlite3.Connection, query: SagaQuery) -> list[tuple[int, SagaRecord]]:
+    """One page of (row id, saga), by start."""
+    order = "DESC" if query.newest_first else "ASC"
+    wheres = list(_wheres(query)) or ["TRUE"]
+    sql = f"""SELECT {_COLUMNS} FROM sagas WHERE {" AND ".join(wheres)}
+              ORDER BY started_at {order}, id {order} LIMIT :limit"""
+    rows = connection.execute(sql, _parameters(query)).fetchall()
+    return [(row[0], _saga(connection, row, query.now_ns)) for row in rows]
+
+
+def _wheres(query: SagaQuery) -> Iterator[str]:
+    if query.state:
+        yield f"{_STATE} = :state"
+    if query.name:
+        yield "name = :name"
+    if query.contains:
+        yield "instr(saga_id, :contains)"
+    if query.service:
+        yield _HAS_SERVICE
+    if query.after:
+        sign = "<" if query.newest_first else ">"
+        yield f"(started_at, id) {sign} (:after_start, :after_id)"
+
+
+_HAS_SERVICE: Final = """
+    EXISTS (SELECT 1 FROM saga_traces st JOIN trace_services ts ON ts.trace = st.trace
+            JOIN services s ON s.id = ts.service WHERE st.saga = sagas.id AND s.name = :service)"""
+
+
+def _parameters(query: SagaQuery) -> dict[str, Any]:
+    after_start, after_id = query.after or (0, 0)
+    return {
+        "quiet_since": query.quiet_since_ns,
+        "state": query.state,
+        "name": query.name,
+        "service": query.service,
+        "contains": query.contains,
+        "after_start": after_start,
+        "after_id": after_id,
+        "limit": query.limit,
+    }
+
+
+def _saga(connection: sqlite3.Connection, row: tuple[Any, ...], now_ns: int) -> SagaRecord:
+    rowid, saga_id, name, started, active, finished, state = row
+    errors = connection.execute(_ERRORS, (rowid,)).fetchone()[0]
+    end = active if finished else max(active, now_ns)
+    return SagaRecord(
+        id=saga_id,
+        name=name,
+        state=state,
+        step=_step(connection, rowid, bool(finished)),
+        started_ns=started,
+        duration_s=max(end - started, 0) / 1e9,
+        services=_column(connection, _SERVICES, rowid),
+        errors=errors,
+        trace_ids=[trace_id.hex() for trace_id in _column(connection, _TRACE_IDS, rowid)],
+    )
+
+
+_ERRORS: Final = """SELECT coalesce(sum(errors), 0) FROM saga_traces JOIN traces t ON t.id = trace
+                    WHERE saga = ?"""
+_SERVICES: Final = """SELECT DISTINCT s.name FROM saga_traces st
+    JOIN trace_services ts ON ts.trace = st.trace JOIN services s ON s.id = ts.service
+    WHERE st.saga = ? ORDER BY s.name"""
+_TRACE_IDS: Final = f"""SELECT trace_id FROM saga_traces JOIN traces t ON t.id = trace
+    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES}"""
+_LAST_STEP: Final = "SELECT step FROM saga_steps WHERE saga = ? ORDER BY started_at DESC LIMIT 1"
+_OPEN_STEP: Final = """SELECT step FROM saga_steps s WHERE saga = ? AND ended_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM saga_steps e WHERE e.saga = s.saga AND e.step = s.step
+                    AND s.kind IN ('', e.kind) AND e.ended_at >= s.started_at)
+    ORDER BY started_at DESC LIMIT 1"""
+
+
+def _column(connection: sqlite3.Connection, sql: str, rowid: int) -> list[Any]:
+    return [value for (value,) in connection.execute(sql, (rowid,))]
+
+
+def _step(connection: sqlite3.Connection, rowid: int, finished: bool) -> str | None:
+    current = [] if finished else _column(connection, _OPEN_STEP, rowid)
+    steps = current or _column(connection, _LAST_STEP, rowid)
+    return str(steps[0]) if steps else None
+
+
+def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> SagaDetail | None:
+    """One saga stitched over all traces that have a span of it; None when there is none.
+
+    Spans of those traces that do not name the saga belong to it too.
+    """
+    sql = f"SELECT {_COLUMNS} FROM sagas WHERE saga_id = :saga_id"
+    row = connection.execute(sql, {"saga_id": saga_id, **_parameters(query)}).fetchone()
+    if row is None:
+        return None
+    refs = connection.execute(_TRACE_REFS, (row[0],)).fetchall()
+    traces = trace_queries.read(connection, refs[:MAX_TRACES])
+    kept = sum(len(trace.spans) for trace in traces)
+    trace_ids = [trace_id for _, trace_id in refs[:MAX_TRACES]]
+    found = logs(connection, trace_ids, saga_id, query.limit)
+    truncated = len(refs) > MAX_TRACES or kept >= MAX_ANSWER_SPANS or len(found) >= query.limit
+    return SagaDetail(_saga(connection, row, query.now_ns), traces, found, truncated)
+
+
+_TRACE_REFS: Final = f"""SELECT t.id, t.trace_id FROM saga_traces JOIN traces t ON t.id = trace
+    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES + 1}"""
+
+
+def logs(
+    connection: sqlite3.Connection, trace_ids: Iterable[bytes], saga_id: str, limit: int
+) -> list[LogRecord]:
+    """Log records of these traces, and those that name this saga, by time."""
+    wanted = frozenset(trace_id.hex() for trace_id in trace_ids)
+    found: list[LogRecord] = []
+    for data in _log_blocks(connection, wanted, saga_id):
+        found += [log for log in blocks.read_logs(data) if _is_of(log, wanted, saga_id)]
+        if len(found) >= limit:
+            break
+    return sorted(found, key=_time)[:limit]
+
+
+def _log_blocks(
+    connection: sqlite3.Connection, trace_ids: Iterable[str], saga_id: str
+) -> Iterator[bytes]:
+    seen: set[int] = set()
+    for trace_id in trace_ids:
+        sql = "SELECT block FROM trace_logs WHERE trace_id = ?"
+        seen.update(b for (b,) in connection.execute(sql, (bytes.fromhex(trace_id),)).fetchall())
+    sql = "SELECT block FROM saga_logs JOIN sagas ON id = saga WHERE saga_id = ?"
+    seen.update(block for (block,) in connection.execute(sql, (saga_id,)).fetchall())
+    for block in sorted(seen):
+        found = connection.execute("SELECT data FROM log_blocks WHERE id = ?", (block,))
+        yield from (data for (data,) in found.fetchall())
+
+
+def _is_of(log: LogRecord, trace_ids: frozenset[str], saga_id: str) -> bool:
+    if log.trace_id in trace_ids:
+        return True
+    return bool(saga_id) and str(log.attributes.get(names.SAGA_ID)) == saga_id
+
+
+def _time(log: LogRecord) -> int:
+    return log.time_ns

@@ -1,0 +1,60 @@
+"""Finds the saga attributes on spans and log records; pure."""
+
+from collections.abc import Iterable
+
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from otel_kit import names
+from otel_kit.embedded import otlp
+from otel_kit.embedded.batches import SagaSlice, StepSeen
+from otel_kit.embedded.config import MAX_NAME
+
+
+def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
+    """Add what one span says about the saga it names, if it names one."""
+    found = _saga_attributes(span.attributes)
+    start, end = span.start_time_unix_nano, span.end_time_unix_nano
+    saga = _slice(found, sagas, start, end)
+    if saga is None:
+        return
+    saga.traces.add(span.trace_id)
+    if outcome := found.get(names.SAGA_OUTCOME):
+        saga.saw_outcome(outcome, end)
+    step, kind = found.get(names.SAGA_STEP), found.get(names.SAGA_STEP_KIND)
+    if step and kind:
+        saga.saw_step(StepSeen(span.span_id, step[:MAX_NAME], kind[:MAX_NAME], start, end))
+
+
+def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
+    """Add what one log record, kept in `block`, says about the saga it names."""
+    found = _saga_attributes(log.attributes)
+    at = otlp.log_time(log)
+    saga = _slice(found, sagas, at, at)
+    if saga is None:
+        return
+    saga.log_blocks.add(block)
+    step = found.get(names.SAGA_STEP)
+    if step and otlp.event_name(log) == names.EVENT_STEP_STARTED:
+        kind = found.get(names.SAGA_STEP_KIND, "")
+        saga.saw_step(StepSeen(log.span_id, step[:MAX_NAME], kind[:MAX_NAME], at, None))
+
+
+def _saga_attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
+    return {pair.key: otlp.text(pair.value) for pair in pairs if pair.key.startswith("saga.")}
+
+
+def _slice(
+    found: dict[str, str], sagas: dict[str, SagaSlice], start: int, end: int
+) -> SagaSlice | None:
+    saga_id = found.get(names.SAGA_ID, "")
+    if not saga_id or len(saga_id) > MAX_NAME:
+        return None
+    saga = sagas.get(saga_id)
+    if saga is None:
+        saga = sagas[saga_id] = SagaSlice(start, max(start, end))
+    saga.started_ns = min(saga.started_ns, start)
+    saga.active_ns = max(saga.active_ns, start, end)
+    saga.name = saga.name or found.get(names.SAGA_NAME, "")[:MAX_NAME]
+    return saga

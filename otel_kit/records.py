@@ -1,0 +1,165 @@
+"""What the store returns and the explorer reads: frozen records, standard library only.
+
+Times are integer nanoseconds since the Unix epoch (``*_ns``) or float seconds (``*_s``); ids are
+lower-case hexadecimal text.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+AttributeValue: TypeAlias = (
+    "str | bool | int | float | bytes | Sequence[AttributeValue] |"
+    " Mapping[str, AttributeValue] | None"
+)
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A span event."""
+
+    time_ns: int
+    name: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRecord:
+    """A span link to a span of this or another trace."""
+
+    trace_id: str
+    span_id: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """One finished span.
+
+    ``kind`` is internal, server, client, producer, consumer or empty; ``status`` is unset, ok or
+    error; ``parent_span_id`` is None for a root span.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: str
+    service: str
+    started_ns: int
+    ended_ns: int
+    status: str
+    status_message: str
+    attributes: Attributes
+    resource: Attributes
+    scope: str = ""
+    scope_version: str = ""
+    trace_state: str = ""
+    events: Sequence[EventRecord] = ()
+    links: Sequence[LinkRecord] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from start to end; never negative."""
+        return max(self.ended_ns - self.started_ns, 0) / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One log record or event; ``trace_id`` and ``span_id`` are None outside of a span."""
+
+    time_ns: int
+    service: str
+    severity: str
+    event_name: str
+    body: AttributeValue
+    trace_id: str | None
+    span_id: str | None
+    attributes: Attributes
+    resource: Attributes
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRecord:
+    """The spans of one trace, by start time."""
+
+    trace_id: str
+    spans: Sequence[SpanRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SagaRecord:
+    """One business flow, over all of its traces.
+
+    ``state`` is running, stuck, completed, compensating, compensated, partially_compensated or
+    failed.  ``step`` is the step in progress, else the last one seen, else None.  ``duration_s``
+    runs to the last span of a finished saga and to now for any other.  ``errors`` counts spans
+    with status error.
+    """
+
+    id: str
+    name: str
+    state: str
+    step: str | None
+    started_ns: int
+    duration_s: float
+    services: Sequence[str]
+    errors: int
+    trace_ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SagaDetail:
+    """A saga with everything stored of it; ``truncated`` says that a limit cut the answer."""
+
+    saga: SagaRecord
+    traces: Sequence[TraceRecord]
+    logs: Sequence[LogRecord]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """A span name of a service, with its span kind."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyRecord:
+    """How often ``parent`` was the service above ``child`` in a trace."""
+
+    parent: str
+    child: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Seconds, interpolated within histogram buckets; None when nothing was measured."""
+
+    p50_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRecord:
+    """A pair of services that talk, as their own metrics counted it.
+
+    ``errors`` maps an error class to a count; ``queue`` is the dwell of messages, from send to
+    start of handling, and is empty for synchronous transports.  ``side`` tells whose
+    measurement was used: the receiving side where it reports, else the sending side.
+    """
+
+    client: str
+    server: str
+    transport: str
+    side: str
+    calls: int
+    errors: Mapping[str, int] = field(default_factory=dict)
+    duration: Quantiles = Quantiles()
+    queue: Quantiles = Quantiles()
