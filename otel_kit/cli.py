@@ -110,7 +110,7 @@ def _size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size: use for example 500MB or 2GB")
-    return int(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")
+    return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
 
 
 _COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up,)

@@ -60,7 +60,7 @@ def _export(signal: Signal, intake: Intake) -> Callable[[bytes, Any], bytes]:
         except Refused as refusal:
             code = _CODES.get(type(refusal), grpc.StatusCode.INTERNAL)
             context.abort(code, str(refusal))
-        except Exception:  # noqa: BLE001  # a bug of ours: not to be sent again
+        except Exception:  # a bug of ours: not to be sent again
             _log.exception("a request to %s could not be handled", signal.service)
             context.abort(grpc.StatusCode.INTERNAL, "internal error")
         raise AssertionError("abort always raises")

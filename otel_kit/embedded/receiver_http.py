@@ -72,7 +72,7 @@ class HttpReceiver:
             return _refuse(refusal, content_type)
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception:  # noqa: BLE001  # a bug of ours: not to be sent again
+        except Exception:  # a bug of ours: not to be sent again
             _log.exception("a request to %s could not be handled", signal.path)
             return _reply(Status(code=13, message="internal error"), 500, content_type)
 

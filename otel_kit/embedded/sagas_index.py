@@ -14,6 +14,9 @@ from otel_kit.embedded.config import MAX_NAME
 
 def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
     """Add what one span says about the saga it names, if it names one."""
+    for event in span.events:
+        if event.name == names.EVENT_SAGA_FINISHED:
+            _index_finish(event, span, sagas)
     found = _saga_attributes(span.attributes)
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
     saga = _slice(found, sagas, start, end)
@@ -25,6 +28,16 @@ def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
     step, kind = found.get(names.SAGA_STEP), found.get(names.SAGA_STEP_KIND)
     if step and kind:
         saga.saw_step(StepSeen(span.span_id, step[:MAX_NAME], kind[:MAX_NAME], start, end))
+
+
+def _index_finish(event: Span.Event, span: Span, sagas: dict[str, SagaSlice]) -> None:
+    """The event names its saga: a batch handler may finish several within one span."""
+    found = _saga_attributes(event.attributes)
+    at = min(event.time_unix_nano, span.end_time_unix_nano)
+    saga = _slice(found, sagas, span.start_time_unix_nano, at)
+    if saga is not None:
+        saga.traces.add(span.trace_id)
+        saga.saw_outcome(found.get(names.SAGA_OUTCOME, ""), at)
 
 
 def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:

@@ -153,6 +153,6 @@ class Store:
     def _write_problem(self) -> str:
         try:
             self.submit(Ping()).result(_PING_TIMEOUT_S)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is the answer
+        except Exception as error:  # whatever it is, it is the answer
             return str(error) or "the store does not answer"
         return ""

@@ -123,7 +123,7 @@ class Writer:
         """Write all in one transaction; if that fails each alone: one must not hurt others."""
         try:
             outcomes = self._commit(group)
-        except Exception as error:  # noqa: BLE001  # reported to the sender; the thread must live
+        except Exception as error:  # reported to the sender; the thread must live
             if len(group) > 1:
                 for pending in group:
                     self._write([pending])

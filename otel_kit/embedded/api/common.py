@@ -39,7 +39,7 @@ def get(path: str, answer: Answer, failed: Failure = failure) -> Route:
         except Refused as refusal:
             status = _STATUS.get(type(refusal), 400)
             return JSONResponse(failed(status, str(refusal)), status)
-        except Exception:  # noqa: BLE001  # a bug of ours; the log has it
+        except Exception:  # a bug of ours; the log has it
             _log.exception("%s could not be answered", request.url.path)
             return JSONResponse(failed(500, "internal error"), 500)
         return result if isinstance(result, Response) else JSONResponse(result)
