@@ -72,18 +72,27 @@ class NameIndex:
         self._services: dict[str, int] = dict(connection.execute("SELECT name, id FROM services"))
         rows = connection.execute("SELECT service, name, kind, id FROM operations")
         self._operations: dict[tuple[int, str, int], int] = {(s, n, k): i for s, n, k, i in rows}
+        self._found: dict[tuple[str, str, int], tuple[int | None, int | None]] = {}
 
-    def service(self, name: str) -> int | None:
-        """The id of a service, made when new."""
+    def find(self, name: tuple[str, str, int]) -> tuple[int | None, int | None]:
+        """The ids of (service, span name, kind)'s service and operation, made when new."""
+        found = self._found.get(name)
+        if found is None:
+            service = self._service(name[0])
+            operation = None if service is None else self._operation((service, *name[1:]))
+            found = (service, operation)
+            if operation is not None:
+                self._found[name] = found
+        return found
+
+    def _service(self, name: str) -> int | None:
         found = self._services.get(name)
         if found is None and len(self._services) < MAX_SERVICES:
             found = self._insert("INSERT INTO services (name) VALUES (?)", (name,))
             self._services[name] = found
         return found
 
-    def operation(self, service: int, name: str, kind: int) -> int | None:
-        """The id of a service's operation, made when new."""
-        key = (service, name, kind)
+    def _operation(self, key: tuple[int, str, int]) -> int | None:
         found = self._operations.get(key)
         if found is None and len(self._operations) < MAX_OPERATIONS:
             sql = "INSERT INTO operations (service, name, kind) VALUES (?, ?, ?)"
@@ -110,13 +119,12 @@ class Ingest:
         merged = _merge(batches)
         ids = {trace_id: self._trace(trace_id, merged[trace_id]) for trace_id in merged}
         self._index(ids, merged)
-        for batch in batches:
-            for block in batch.blocks:
-                self._block(block, ids)
-            for saga_id, saga in batch.sagas.items():
-                row = self._saga(saga_id, saga)
-                links = [(row, ids[trace_id]) for trace_id in saga.traces]
-                self._many("INSERT OR IGNORE INTO saga_traces VALUES (?, ?)", links)
+        for block in (block for batch in batches for block in batch.blocks):
+            self._block(block, ids)
+        links: list[tuple[int, int]] = []
+        for saga, row in self._sagas(batches):
+            links += [(row, ids[trace_id]) for trace_id in saga.traces]
+        self._many("INSERT OR IGNORE INTO saga_traces VALUES (?, ?)", links)
         ended = [(merged[trace_id].ended_ns, row) for trace_id, row in ids.items()]
         self._many(_SAGA_STAYS_ACTIVE, ended)
 
@@ -129,16 +137,15 @@ class Ingest:
     def _index(self, ids: dict[bytes, int], merged: dict[bytes, TraceSlice]) -> None:
         services, operations = set(), set()
         for trace_id, trace in merged.items():
-            for service_name, name, kind in trace.operations:
-                service = self._names.service(service_name)
-                if service is None:
-                    continue
-                services.add((service, ids[trace_id]))
-                operation = self._names.operation(service, name, kind)
-                if operation is not None:
-                    operations.add((operation, ids[trace_id]))
-        self._many("INSERT OR IGNORE INTO trace_services VALUES (?, ?)", services)
-        self._many("INSERT OR IGNORE INTO trace_operations VALUES (?, ?)", operations)
+            row = ids[trace_id]
+            for name in trace.operations:
+                service, operation = self._names.find(name)
+                services.add((service, row))
+                operations.add((operation, row))
+        known = [pair for pair in services if pair[0] is not None]
+        self._many("INSERT OR IGNORE INTO trace_services VALUES (?, ?)", known)
+        known = [pair for pair in operations if pair[0] is not None]
+        self._many("INSERT OR IGNORE INTO trace_operations VALUES (?, ?)", known)
 
     def _block(self, block: Block, ids: dict[bytes, int]) -> None:
         traces = [ids[trace_id] for trace_id in block.trace_ids]
@@ -146,20 +153,27 @@ class Ingest:
         rowid = self._connection.execute(sql, (max(traces), block.data)).lastrowid
         self._many("INSERT INTO trace_blocks VALUES (?, ?)", [(t, rowid) for t in traces])
 
-    def _saga(self, saga_id: str, saga: SagaSlice) -> int:
-        row = (saga_id, saga.name, saga.started_ns, saga.active_ns, saga.outcome, saga.outcome_ns)
-        result = self._connection.execute(_SAGA, (*row, saga.compensating)).fetchone()
+    def _sagas(self, batches: Iterable[TraceBatch | LogBatch]) -> list[tuple[SagaSlice, int]]:
+        """Write what is known of each saga; returns them with their row ids."""
+        seen = [(key, saga) for batch in batches for key, saga in batch.sagas.items()]
+        written = [(saga, self._saga(saga_id, saga)) for saga_id, saga in seen]
         steps = [
-            (result[0], s.span_id, s.step, s.kind, s.started_ns, s.ended_ns) for s in saga.steps
+            (row, step.span_id, step.step, step.kind, step.started_ns, step.ended_ns)
+            for saga, row in written
+            for step in saga.steps
         ]
         self._many(_STEP, steps)
-        return int(result[0])
+        return written
+
+    def _saga(self, saga_id: str, saga: SagaSlice) -> int:
+        times = (saga.started_ns, saga.active_ns)
+        row = (saga_id, saga.name, *times, saga.outcome, saga.outcome_ns, saga.compensating)
+        return int(self._connection.execute(_SAGA, row).fetchone()[0])
 
     def logs(self, batch: LogBatch) -> None:
         """Write the log records of one request."""
         rows = [self._log_block(block) for block in batch.blocks]
-        for saga_id, saga in batch.sagas.items():
-            saga_row = self._saga(saga_id, saga)
+        for saga, saga_row in self._sagas([batch]):
             links = [(saga_row, rows[position]) for position in saga.log_blocks]
             self._many("INSERT INTO saga_logs VALUES (?, ?)", links)
 

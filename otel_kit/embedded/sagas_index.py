@@ -1,6 +1,7 @@
 """Finds the saga attributes on spans and log records; pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -11,6 +12,16 @@ from otel_kit.embedded import otlp
 from otel_kit.embedded.batches import SagaSlice, StepSeen
 from otel_kit.embedded.config import MAX_NAME
 
+_KEYS: Final = frozenset(
+    {
+        names.SAGA_ID,
+        names.SAGA_NAME,
+        names.SAGA_STEP,
+        names.SAGA_STEP_KIND,
+        names.SAGA_OUTCOME,
+    }
+)
+
 
 def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
     """Add what one span says about the saga it names, if it names one."""
@@ -18,6 +29,8 @@ def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
         if event.name == names.EVENT_SAGA_FINISHED:
             _index_finish(event, span, sagas)
     found = _saga_attributes(span.attributes)
+    if names.SAGA_ID not in found:
+        return
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
     saga = _slice(found, sagas, start, end)
     if saga is None:
@@ -55,7 +68,12 @@ def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
 
 
 def _saga_attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
-    return {pair.key: otlp.text(pair.value) for pair in pairs if pair.key.startswith("saga.")}
+    found = {}
+    for pair in pairs:
+        key = pair.key
+        if key in _KEYS:
+            found[key] = pair.value.string_value or otlp.text(pair.value)
+    return found
 
 
 def _slice(
@@ -66,8 +84,10 @@ def _slice(
         return None
     saga = sagas.get(saga_id)
     if saga is None:
-        saga = sagas[saga_id] = SagaSlice(start, max(start, end))
-    saga.started_ns = min(saga.started_ns, start)
-    saga.active_ns = max(saga.active_ns, start, end)
+        saga = sagas[saga_id] = SagaSlice(start, start)
+    if start < saga.started_ns:
+        saga.started_ns = start
+    if end > saga.active_ns:
+        saga.active_ns = end
     saga.name = saga.name or found.get(names.SAGA_NAME, "")[:MAX_NAME]
     return saga
