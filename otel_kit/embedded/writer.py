@@ -94,6 +94,7 @@ class Writer:
         return pending.done
 
     def _run(self) -> None:
+        self._keep_house()  # the size may be smaller than last time
         while (group := self._next_group()) is not None:
             self._write(group)
             self._keep_house()

@@ -54,7 +54,7 @@ class Client:
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         """GET from the query port."""
-        return self.http.get(f"{self.query_url}{path}", params=params)
+        return self.http.get(f"{self.query_url}{path}", params=params or None)
 
     def data(self, path: str, **params: Any) -> Any:
         """The ``data`` of a good answer."""

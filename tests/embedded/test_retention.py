@@ -31,6 +31,7 @@ def test_old_traces_go_as_a_whole_and_the_files_keep_to_the_size(tmp_path: Path)
     """With three times the size sent, the newest whole traces are kept within the size."""
     with collector(tmp_path, max_size=SIZE) as client:
         _fill(client, 2_000)
+        client.get("/healthz")  # its write waits until room has been made
         health = client.get("/healthz").json()
         kept = []
         for number in range(1, 2_001):
@@ -83,9 +84,10 @@ def test_a_store_opened_with_a_smaller_size_shrinks(tmp_path: Path) -> None:
         _fill(client, 1_000)
     with collector(tmp_path, max_size=SIZE) as client:
         client.send(build.traces(_trace(5_000)))
-        client.get("/healthz")
-    with collector(tmp_path, max_size=SIZE) as client:
-        assert client.get("/healthz").json()["size_bytes"] <= SIZE
+        rounds = range(200)  # each answer waits for one slice of housekeeping
+        sizes = (client.get("/healthz").json()["size_bytes"] for _ in rounds)
+
+        assert any(size <= SIZE for size in sizes)
         assert client.get(f"/api/traces/{5_000:032x}").status_code == 200
 
 
