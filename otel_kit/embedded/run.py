@@ -1,7 +1,9 @@
 """``otel-kit up``: the collector in the foreground until Ctrl-C or SIGTERM."""
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
 from otel_kit.embedded.server import Embedded
@@ -9,16 +11,26 @@ from otel_kit.embedded.server import Embedded
 
 def run(collector: Embedded) -> None:
     """Start, print where everything is, wait for SIGINT or SIGTERM, stop."""
+    with _asked_to_stop() as stop, collector:
+        print(_greeting(collector), flush=True)  # noqa: T201  # the command's output
+        stop.wait()
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
-    with collector:
-        print(_greeting(collector), flush=True)  # noqa: T201  # the command's output
-        stop.wait()
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _greeting(collector: Embedded) -> str:
