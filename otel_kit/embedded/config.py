@@ -26,6 +26,8 @@ MAX_OPERATIONS: Final = 10_000
 MAX_NAME: Final = 256
 """Characters of a service, operation, saga or step name in an index."""
 
+MAX_ELEMENTS: Final = 1_000_000
+"""Spans, attributes, points and the like in one request, so that little cannot become much."""
 BLOCK_SPANS: Final = 128
 """Spans compressed together: fewer compress badly, more make reading one trace slow."""
 PENDING_BYTES: Final = 256 * MIB

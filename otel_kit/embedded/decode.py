@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from otel_kit.embedded import blocks, otlp, sagas_index
 from otel_kit.embedded.batches import Block, LogBatch, TraceBatch, TraceSlice
 from otel_kit.embedded.config import BLOCK_SPANS, MAX_NAME
+from otel_kit.embedded.frames import check_elements
 from otel_kit.embedded.problems import Malformed
 
 __all__ = [
@@ -38,7 +39,8 @@ _NO_SPAN: Final = bytes(8)
 
 
 def parse(kind: type[M], body: bytes) -> M:
-    """The request in `body`; raises Malformed."""
+    """The request in `body`; raises Malformed or TooLarge."""
+    check_elements(body, kind)
     try:
         return kind.FromString(body)
     except (DecodeError, RecursionError) as error:

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from otel_kit.embedded.problems import Malformed
+from otel_kit.embedded.config import MAX_ELEMENTS
+from otel_kit.embedded.problems import Malformed, TooLarge
 
 M = TypeVar("M", bound=Message)
 
@@ -32,7 +33,9 @@ _BAD_INPUT: Final = (
 
 
 def parse_json(kind: type[M], body: bytes) -> M:
-    """The request in `body`; raises Malformed."""
+    """The request in `body`; raises Malformed or TooLarge."""
+    if sum(body.count(mark) for mark in (b"{", b"[", b",")) > MAX_ELEMENTS:
+        raise TooLarge(f"the body holds over {MAX_ELEMENTS} values; send smaller batches")
     try:
         document = json.loads(body, parse_constant=_no_constant)
         if not isinstance(document, dict):

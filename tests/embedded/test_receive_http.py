@@ -146,6 +146,32 @@ def test_chunked_bodies_over_the_limit_get_413() -> None:
         assert client.http.post(url, content=chunks, headers=PROTOBUF).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"\x0a\x85\x80\x80\x02\x12\x80\x80\x80\x02" + b"\x12\x00" * 2**21, PROTOBUF),
+        (b'{"resourceSpans": [' + b"{}," * 2**20 + b"{}]}", JSON),
+    ],
+    ids=["protobuf", "json"],
+)
+def test_bodies_of_a_million_empty_items_get_413(
+    client: Client, body: bytes, headers: dict[str, str]
+) -> None:
+    """A body that would take far more memory than its size is refused before it is parsed."""
+    answer = client.post("traces", body, headers)
+
+    assert answer.status_code == 413
+    assert b"send smaller batches" in answer.content
+
+
+def test_large_bodies_of_reasonable_spans_are_stored(client: Client) -> None:
+    """A body of several megabytes is stored like a small one."""
+    span = build.span(attributes={"text": "x" * 5_000_000})
+    client.send(build.traces([build.span(), span]))
+
+    assert _spans_of(client, span.trace_id) == 1
+
+
 def test_invalid_spans_are_counted_and_the_others_stored(client: Client) -> None:
     """Spans with impossible ids or times are rejected one by one with a count and a reason."""
     good = build.span()
