@@ -20,8 +20,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @cache
-def tree_of(kind: Any) -> Tree:
-    """Where messages may stand within a message class."""
+def tree_of(descriptor: Any) -> Tree:
+    """Where messages may stand within a message."""
     known: dict[str, Tree] = {}
 
     def visit(message: Any) -> Tree:  # a descriptor, of which there are two implementations
@@ -32,7 +32,7 @@ def tree_of(kind: Any) -> Tree:
                     tree[field.number] = visit(field.message_type)
         return known[message.full_name]
 
-    return visit(kind.DESCRIPTOR)
+    return visit(descriptor)
 
 
 def check_elements(body: bytes, kind: type[Message]) -> None:
@@ -43,7 +43,7 @@ def check_elements(body: bytes, kind: type[Message]) -> None:
     if len(body) <= _HARMLESS:
         return
     try:
-        count = _count(body, tree_of(kind))
+        count = _count(body, tree_of(kind.DESCRIPTOR))
     except IndexError:
         return
     if count > MAX_ELEMENTS:

@@ -55,11 +55,17 @@ def by_ids(connection: sqlite3.Connection, trace_ids: Iterable[bytes]) -> list[T
 
 
 def find(connection: sqlite3.Connection, query: TraceQuery) -> list[TraceRecord]:
-    """The newest traces that fit, newest first; reads at most `MAX_SCAN` traces."""
+    """The newest traces that fit, newest first; reads at most `MAX_SCAN` traces.
+
+    Ends early once `MAX_ANSWER_SPANS` spans are found.
+    """
     found: list[TraceRecord] = []
+    room = MAX_ANSWER_SPANS
     for traces in _in_chunks(connection, _candidates(connection, query)):
-        found += [trace for trace in traces if _fits(trace, query)]
-        if len(found) >= query.limit:
+        fitting = [trace for trace in traces if _fits(trace, query)]
+        found += fitting
+        room -= sum(len(trace.spans) for trace in fitting)
+        if len(found) >= query.limit or room <= 0:
             break
     return found[: query.limit]
 
