@@ -113,7 +113,23 @@ def _size(text: str) -> int:
     return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
 
 
-_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up,)
+def _add_run(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run a program instrumented: otel-kit run -- python app.py",
+        description="Settings come from the environment; OTEL_SERVICE_NAME names the service.",
+    )
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="the program and its arguments")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from otel_kit._run import run_command
+
+    return run_command(options.command)
+
+
+_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up, _add_run)
 
 if __name__ == "__main__":
     sys.exit(main())

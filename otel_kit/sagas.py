@@ -111,7 +111,8 @@ def _step(name: str, attributes: dict[str, str]) -> Iterator[Span]:
     with tracer.start_as_current_span(
         name, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as span:
-        _announce(attributes)
+        if span.is_recording():  # else nothing would ever tell that the step has ended
+            _announce(attributes)
         try:
             yield span
         except Exception as error:
