@@ -58,6 +58,23 @@ def address(target: bytes) -> tuple[str | None, int | None]:
     return found["ipv6"] or found["host"] or None, int(found["port"])
 
 
+_targets: dict[object, bytes] = {}
+
+
+def remember(channel: Any, target: str) -> None:
+    """Before grpcio 1.83 a channel of `grpc.aio` does not tell its target: remember it."""
+    inner = channel._channel
+    if not hasattr(inner, "target"):
+        _targets[inner] = target.encode()
+        finalize(channel, _targets.pop, inner).atexit = False
+
+
+def aio_target(inner: object) -> bytes | None:
+    """The target of a channel; unknown before 1.83 for one made before `instrument()`."""
+    target = getattr(inner, "target", None)
+    return target if isinstance(target, bytes) else _targets.get(inner)
+
+
 def _conclude(hop: ActiveHop, status: object, details: Any, trailing: Any) -> None:
     """What an ended call says of itself; one that was dropped unfinished has no status."""
     name = STATUS_NAMES.get(status, "UNKNOWN") if status is not None else "CANCELLED"

@@ -21,7 +21,15 @@ handler that aborts cannot be named: `abort` sends it at once.
 from typing import Any
 
 from otel_kit.hops import Hop
-from otel_kit.integrations._grpc_client import ended, follow, follow_aio, follow_single, outgoing
+from otel_kit.integrations._grpc_client import (
+    aio_target,
+    ended,
+    follow,
+    follow_aio,
+    follow_single,
+    outgoing,
+    remember,
+)
 from otel_kit.integrations._grpc_server import AioInterceptor, Interceptor
 from otel_kit.integrations._shape import Call, Integration
 
@@ -72,7 +80,14 @@ def request(call: Call) -> Hop:
 def aio_request(call: Call) -> Hop:
     metadata = list(call["metadata"])
     call["metadata"] = metadata
-    return outgoing(call["method"], getattr(call["channel"], "target", None), metadata)
+    return outgoing(call["method"], aio_target(call["channel"]), metadata)
+
+
+@aio_client.wraps("grpc.aio._channel:Channel.__init__")
+def construct_channel(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> None:
+    call = Call.of(wrapped, instance, args, kwargs)
+    call.proceed(wrapped)
+    aio_client._guarded(remember, instance, call["target"])
 
 
 @server.wraps("grpc._server:_Server.__init__")

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import Any
 
 import grpc
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
@@ -195,3 +196,24 @@ async def aio_ask(target: str, kind: str, parts: Sequence[bytes]) -> bytes:
         if kind.endswith("stream"):
             return b" ".join([part async for part in call])
         return bytes(await call)
+
+
+def endless(request: bytes, context: Any) -> Iterator[bytes]:
+    """Yields one part and waits for the caller to go."""
+    yield b"one"
+    gone = threading.Event()
+    if context.add_callback(gone.set):
+        gone.wait(TIMEOUT)
+
+
+async def aio_endless(request: bytes, context: Any) -> AsyncIterator[bytes]:
+    """The same for asyncio."""
+    yield b"one"
+    await asyncio.Event().wait()
+
+
+async def failing(address: str, kind: str) -> grpc.aio.AioRpcError:
+    """The error of a call by an asyncio client."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await aio_ask(address, kind, [b"x"])
+    return raised.value

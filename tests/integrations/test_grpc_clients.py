@@ -1,7 +1,5 @@
-"""gRPC clients: when a call ends, what the caller holds, in whose context its code runs."""
+"""gRPC clients: what the caller holds, in whose context its code runs, what is sent."""
 
-import asyncio
-import gc
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,152 +8,23 @@ from typing import Any
 import grpc
 import pytest
 from grpc import insecure_channel
-from grpc.experimental import ChannelOptions
 from opentelemetry import context, trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.integrations._grpc_client import address as parsed
 from tests.integrations.grpc_service import (
     TIMEOUT,
-    AioEcho,
     Echo,
-    aio_serving,
     attributes,
     behaviors,
+    endless,
     method,
     recorded,
     serving,
 )
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
-SINGLE = ((ChannelOptions.SingleThreadedUnaryStream, 1),)
-BY_THREADS = pytest.mark.parametrize("options", [(), SINGLE], ids=["many-threads", "one-thread"])
-
-
-def endless(request: bytes, context: Any) -> Iterator[bytes]:
-    """Yields one part and waits for the caller to go."""
-    yield b"one"
-    gone = threading.Event()
-    if context.add_callback(gone.set):
-        gone.wait(TIMEOUT)
-
-
-async def aio_endless(request: bytes, context: Any) -> AsyncIterator[bytes]:
-    """The same for asyncio."""
-    yield b"one"
-    await asyncio.Event().wait()
-
-
-async def test_aio_cancellation_reaches_the_server() -> None:
-    """Cancelling the task that awaits an aio call cancels the handler, and both hops say so."""
-    arrived, cancelled = asyncio.Event(), asyncio.Event()
-
-    async def wait(request: bytes, context: Any) -> bytes:
-        arrived.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.set()
-            raise
-        return b""
-
-    with recorded() as seen:
-        async with (
-            aio_serving(unary_unary=wait) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-
-            async def call() -> None:
-                await method(channel, "unary_unary")(b"")
-
-            task = asyncio.create_task(call())
-            await arrived.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await asyncio.wait_for(cancelled.wait(), TIMEOUT)
-            for kind in (CLIENT, SERVER):
-                span = await seen.aone(kind)
-                assert attributes(span)[names.RPC_STATUS_CODE] == "CANCELLED"
-                assert attributes(span)[names.SPAN_ERROR_CLASS] == "cancelled"
-                assert StatusCode.UNSET is span.status.status_code
-
-
-@BY_THREADS
-def test_a_partly_read_stream_ends_when_it_is_cancelled(options: Any) -> None:
-    """A stream that is cancelled half read, and dropped, ends its hop and the server's."""
-    with (
-        recorded() as seen,
-        serving(unary_stream=endless) as address,
-        grpc.insecure_channel(address, options) as channel,
-    ):
-        call = method(channel, "unary_stream")(b"")
-        assert next(call) == b"one"
-        assert seen.telemetry.matching(kind=CLIENT) == []
-        assert call.cancel()
-        with pytest.raises(grpc.RpcError):
-            next(call)
-        del call
-        gc.collect()
-        spans = seen.of(CLIENT) + seen.of(SERVER)
-    assert [attributes(span)[names.RPC_STATUS_CODE] for span in spans] == ["CANCELLED"] * 2
-
-
-@BY_THREADS
-def test_a_partly_read_stream_ends_when_it_is_dropped(options: Any) -> None:
-    """A stream that the application forgets half read is cancelled at once, as without the kit."""
-    with (
-        recorded() as seen,
-        serving(unary_stream=endless) as address,
-        grpc.insecure_channel(address, options) as channel,
-    ):
-        call = method(channel, "unary_stream")(b"")
-        assert next(call) == b"one"
-        del call
-        spans = seen.of(CLIENT) + seen.of(SERVER)
-    assert [attributes(span)[names.RPC_STATUS_CODE] for span in spans] == ["CANCELLED"] * 2
-
-
-async def test_a_partly_read_aio_stream_ends_when_it_is_cancelled() -> None:
-    """An aio stream that is cancelled half read ends its hop, and the server's."""
-    with recorded() as seen:
-        async with (
-            aio_serving(unary_stream=aio_endless) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-            call = method(channel, "unary_stream")(b"")
-            assert await call.read() == b"one"
-            call.cancel()
-            spans = [await seen.aone(CLIENT), await seen.aone(SERVER)]
-    assert [attributes(span)[names.RPC_STATUS_CODE] for span in spans] == ["CANCELLED"] * 2
-
-
-async def test_a_partly_read_aio_stream_ends_with_its_channel_at_the_latest() -> None:
-    """An aio stream that the application forgets half read ends its hop as soon as grpc notices."""
-    with recorded() as seen:
-        async with aio_serving(unary_stream=aio_endless) as address:
-            async with grpc.aio.insecure_channel(address) as channel:
-                call = method(channel, "unary_stream")(b"")
-                assert await call.read() == b"one"
-                del call
-                gc.collect()
-            spans = [await seen.aone(CLIENT), await seen.aone(SERVER)]
-    assert [attributes(span)[names.RPC_STATUS_CODE] for span in spans] == ["CANCELLED"] * 2
-
-
-async def test_write_and_read_without_end_of_file() -> None:
-    """A call by write() and read() ends when the server ends it, though nobody reads to its end."""
-    with recorded() as seen:
-        async with (
-            aio_serving(**behaviors(AioEcho)) as address,
-            grpc.aio.insecure_channel(address) as channel,
-        ):
-            call = method(channel, "stream_stream")()
-            await call.write(b"one")
-            assert await call.read() == b"one"
-            await call.done_writing()
-            assert attributes(await seen.aone(CLIENT))[names.RPC_STATUS_CODE] == "OK"
 
 
 def test_the_application_gets_grpcs_own_call_object() -> None:
@@ -302,7 +171,9 @@ async def test_channels_made_before_are_seen() -> None:
                 spans = seen.of(CLIENT, 2)
         await aio_channel.close()
     port = int(address.rpartition(":")[2])
-    assert {port} == {attributes(span)[names.SERVER_PORT] for span in spans}
+    ports = [attributes(span).get(names.SERVER_PORT) for span in spans]
+    tells = hasattr(aio_channel._channel, "target")  # from grpcio 1.83 on
+    assert ports == [port, port if tells else None]
 
 
 @pytest.mark.parametrize(
