@@ -36,9 +36,9 @@ class ActiveHop:
     """
 
     __slots__ = (
-        "_attributes", "_began", "_context", "_deferred", "_ended", "_operation", "_outer",
-        "_previous", "_runtime", "_said", "_senders", "_server", "_status", "_token",
-        "hop", "kind", "span",
+        "_attributes", "_began", "_context", "_deferred", "_description", "_ended", "_inside",
+        "_operation", "_outer", "_previous", "_runtime", "_said", "_senders", "_server", "_status",
+        "_token", "hop", "kind", "span",
     )  # fmt: skip
 
     def __init__(self, runtime: "Runtime | None", kind: SpanKind, hop: Hop | None) -> None:
@@ -49,6 +49,7 @@ class ActiveHop:
         self._outer: ActiveHop | None = None
         self._deferred = self._ended = False
         self._status: Any = None
+        self._description: str | None = None
         self._attributes: dict[str, Any] = {}
         self._operation = self.hop.operation
         self._token: Any = None
@@ -82,6 +83,18 @@ class ActiveHop:
             if get_current() is self._context:
                 attach(self._previous)
 
+    def pause(self) -> None:
+        """Put the context back until `resume`: between two steps of a generator, say."""
+        if self._token is not None:
+            self._inside = get_current()
+            self.leave()
+
+    def resume(self) -> None:
+        """Make current again what was current in the hop when it was paused, or its span."""
+        if self.span is not None and self._token is None:
+            self._previous = get_current()
+            self._token = attach(self._inside)
+
     def defer(self) -> Self:
         """The end comes later, by `end()`, from any thread: an acknowledgement, a last chunk."""
         self._deferred = True
@@ -105,9 +118,10 @@ class ActiveHop:
 
     # -- what an integration learns on the way -----------------------------------------------
 
-    def status(self, status: Any, **_: object) -> None:
-        """The transport's own status: an HTTP code, a gRPC status name."""
+    def status(self, status: Any, description: str | None = None) -> None:
+        """The transport's own status: an HTTP code, a gRPC status name; what it says in words."""
         self._status = status
+        self._description = description
 
     def routed(self, operation: str, attributes: Attributes) -> None:
         """The route is known only after routing: rename the hop, add what it says."""
@@ -130,7 +144,8 @@ class ActiveHop:
         if reply is None or self._runtime is None:
             return
         self._server = self._runtime.peers.bounded(reply.service)
-        self._runtime.peers.learn(self.hop.peer or self.hop.destination, self._server)
+        if address := self.hop.peer or self.hop.destination:
+            self._runtime.peers.learn(address, self._server)
         self.note(names.SPAN_SERVER_DURATION, reply.seconds)
 
     @property
@@ -159,7 +174,7 @@ class ActiveHop:
         self.span = runtime.tracer.start_span(
             self._operation, context, self.kind, attributes, links or None
         )
-        self._context = set_span_in_context(self.span, context)
+        self._context = self._inside = set_span_in_context(self.span, context)
         if self.kind not in _INBOUND and self.hop.carrier is not None:
             self._inject(runtime, self.hop.carrier)
         self._began = time.perf_counter()
@@ -212,7 +227,7 @@ class ActiveHop:
     def _depart(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
         hop = self.hop
         default = hop.system if self.kind is SpanKind.PRODUCER else hop.destination
-        self._server = runtime.peers.name_of(hop.peer or hop.destination, default)
+        self._server = runtime.peers.name_of(hop.peer or hop.destination, default or names.UNKNOWN)
         if self.kind is SpanKind.PRODUCER and hop.carrier is not None:
             created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
@@ -308,7 +323,8 @@ class ActiveHop:
             if outcome.failed:
                 if error is not None:
                     span.record_exception(error)
-                span.set_status(Status(StatusCode.ERROR, str(error) if error else None))
+                description = str(error) if error else self._description
+                span.set_status(Status(StatusCode.ERROR, description))
         span.end()
 
 

@@ -41,6 +41,11 @@ class Call:
         self._args = args
         self._kwargs = kwargs
 
+    @classmethod
+    def of(cls, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> "Call":
+        """The call that a wrapper of `wrapped` was given."""
+        return cls(instance, _parameters(wrapped), args, kwargs)
+
     def __getitem__(self, name: str) -> Any:
         if name in self._kwargs:
             return self._kwargs[name]
@@ -88,7 +93,15 @@ class Integration:
         self._errors = errors or {}
         self._patches: list[Patch] = []
         self._descriptions: dict[type, Callable[[Any], Hop]] = {}
+        self._sides: list[Integration] = []
         self._loops = Loops()
+
+    def side(self, *contrib: str) -> "Integration":
+        """A part of the library that OpenTelemetry instruments apart: it steps aside alone."""
+        side = Integration(self.name, supports=self.supports, contrib=contrib)
+        self._sides.append(side)
+        self.contrib += contrib
+        return side
 
     # -- declarations ------------------------------------------------------------------------
 
@@ -96,7 +109,9 @@ class Integration:
         """`description(call) -> Hop | None` of a function that sends a request.
 
         `answered=fn(hop, result)` reads the reply; `ends=fn(hop, result)` means that the returned
-        object ends the hop, by `hop.end(error)`, and the function's return does not.
+        object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
+        an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
+        or start, that is no part of the request, so the span is not the current one in it.
         """
         return self._outbound(call, targets, **options)
 
@@ -171,7 +186,8 @@ class Integration:
             classify_as(error_class, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
-        undo = [_patch(patch) for patch in self._patches]
+        patches = [patch for part in (self, *self._sides) for patch in part._patches]
+        undo = [_patch(patch) for patch in patches]
 
         def uninstall() -> None:
             for message_type in self._descriptions:
@@ -182,7 +198,11 @@ class Integration:
         return uninstall
 
     def instrumentors(self, *, load: bool) -> Iterator[Any]:
-        """OpenTelemetry's instrumentors of this library: the loaded ones, or (`load`) all."""
+        """OpenTelemetry's instrumentors of this library: those made so far, or (`load`) all.
+
+        They are singletons whose constructor sets them up afresh: one that its user has configured
+        is never constructed again.
+        """
         for reference in self.contrib:
             module, _, name = reference.partition(":")
             if load:
@@ -191,7 +211,10 @@ class Integration:
                 except ImportError:
                     continue
             if (loaded := sys.modules.get(module)) is not None:
-                yield getattr(loaded, name)()
+                instrumentor = getattr(loaded, name)
+                made = vars(instrumentor).get("_instance")
+                if made is not None or load:
+                    yield made or instrumentor()
 
     def idle(self) -> bool:
         """Whether nothing is to be recorded: telemetry is off, or another instrumentation is on."""
@@ -203,44 +226,10 @@ class Integration:
     # -- the wrappers ---------------------------------------------------------------------------
 
     def _outbound(
-        self,
-        verb: Verb,
-        targets: tuple[str, ...],
-        *,
-        answered: Callable[[ActiveHop, Any], None] | None = None,
-        ends: Callable[[ActiveHop, Any], None] | None = None,
+        self, verb: Verb, targets: tuple[str, ...], **options: Any
     ) -> Callable[[Any], Any]:
         def declare(describe: Callable[[Call], Hop | None]) -> Callable[[Call], Hop | None]:
-            parameters: dict[Any, dict[str, tuple[int, Any]]] = {}
-
-            def concluded(active: ActiveHop, result: Any) -> Any:
-                if ends is not None:
-                    self._guarded(
-                        ends, active.defer(), result
-                    )  # fails: the hop is lost, not the call
-                elif answered is not None:
-                    self._guarded(answered, active, result)
-                return result
-
-            async def awaited(hop: Hop, arguments: Call, wrapped: Any) -> Any:
-                with verb(hop) as active:
-                    return concluded(active, await arguments.proceed(wrapped))
-
-            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                if self.idle():
-                    return wrapped(*args, **kwargs)
-                names = parameters.get(function := getattr(wrapped, "__func__", wrapped))
-                if names is None:
-                    names = parameters[function] = _parameters(wrapped)
-                arguments = Call(instance, names, args, kwargs)
-                hop = self._guarded(describe, arguments)
-                if hop is None:  # not a hop, or a bug of ours: the application's call, untouched
-                    return wrapped(*args, **kwargs)
-                if iscoroutinefunction(wrapped):
-                    return awaited(hop, arguments, wrapped)
-                with verb(hop) as active:
-                    return concluded(active, arguments.proceed(wrapped))
-
+            around = _Outbound(self, verb, describe, **options)
             self._patches += [Patch(target, around) for target in targets]
             return describe
 
@@ -279,6 +268,59 @@ class Integration:
             if (runtime := current()) is not None:
                 runtime.broke(f"{self.name}: {function.__name__}", error)
             return None
+
+
+class _Outbound:
+    """The wrapper around a function that sends."""
+
+    def __init__(
+        self,
+        integration: Integration,
+        verb: Verb,
+        describe: Callable[[Call], Hop | None],
+        *,
+        answered: Callable[[ActiveHop, Any], None] | None = None,
+        ends: Callable[[ActiveHop, Any], None] | None = None,
+        current: bool = True,
+    ) -> None:
+        self._integration = integration
+        self._verb = verb
+        self._describe = describe
+        self._answered = answered
+        self._ends = ends
+        self._current = current
+        self._parameters: dict[Any, dict[str, tuple[int, Any]]] = {}
+
+    def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._integration.idle():
+            return wrapped(*args, **kwargs)
+        names = self._parameters.get(function := getattr(wrapped, "__func__", wrapped))
+        if names is None:
+            names = self._parameters[function] = _parameters(wrapped)
+        call = Call(instance, names, args, kwargs)
+        hop = self._integration._guarded(self._describe, call)
+        if hop is None:  # not a hop, or a bug of ours: the application's call, untouched
+            return wrapped(*args, **kwargs)
+        if iscoroutinefunction(wrapped):
+            return self._awaited(hop, call, wrapped)
+        with self._verb(hop) as active:
+            if not self._current:
+                active.leave()
+            result = call.proceed(wrapped)
+            self._concluded(active, instance if wrapped.__name__ == "__init__" else result)
+            return result
+
+    async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
+        with self._verb(hop) as active:
+            result = await call.proceed(wrapped)
+            self._concluded(active, result)
+            return result
+
+    def _concluded(self, active: ActiveHop, result: Any) -> None:
+        if self._ends is not None:  # should this fail, the hop is lost and not the call
+            self._integration._guarded(self._ends, active.defer(), result)
+        elif self._answered is not None:
+            self._integration._guarded(self._answered, active, result)
 
 
 def _parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:

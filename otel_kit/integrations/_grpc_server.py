@@ -1,0 +1,170 @@
+"""What gRPC servers share: the interceptors, and the wrapper of each kind of handler."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgenerator
+from typing import Any
+
+import grpc
+
+from otel_kit import names
+from otel_kit.hops import Hop, rpc_call, serve
+from otel_kit.hops.carriers import Metadata
+from otel_kit.hops.peers import Bounded
+from otel_kit.integrations._grpc_answering import Answering, Remembering
+from otel_kit.integrations._shape import Integration
+
+Begin = Callable[[Any], Answering]
+Behavior = Callable[..., Any]
+
+_methods = Bounded(1000)
+"""A generic handler may answer to any name: those past the limit share one label."""
+_END = object()
+
+
+class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc, unused-ignore]
+    """Puts the handler of each call into a hop."""
+
+    def __init__(self, side: Integration) -> None:
+        self._side = side
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        if self._side.idle():
+            return continuation(details)
+        try:
+            handler = continuation(details)
+        except Exception as error:
+            self._side._guarded(_refused, details, error)
+            raise
+        return _found(self._side, handler, details, _sync)
+
+
+class AioInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
+    """The same for `grpc.aio`, whose servers run synchronous handlers as well."""
+
+    def __init__(self, side: Integration) -> None:
+        self._side = side
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        if self._side.idle():
+            return await continuation(details)
+        try:
+            handler = await continuation(details)
+        except Exception as error:
+            self._side._guarded(_refused, details, error)
+            raise
+        return _found(self._side, handler, details, _aio)
+
+
+def _refused(details: Any, error: Exception | None = None) -> None:
+    """A call that reaches no handler: its method is the caller's to choose, and in no label."""
+    with serve(_incoming(details, names.OVERFLOW)) as hop:
+        hop.status("UNIMPLEMENTED" if error is None else "UNKNOWN")
+        hop.end(error)
+
+
+def _incoming(details: Any, method: str) -> Hop:
+    return rpc_call(method, carrier=Metadata(list(details.invocation_metadata or ())))
+
+
+def _found(side: Integration, handler: Any, details: Any, wrap: Any) -> Any:
+    if handler is None:
+        side._guarded(_refused, details)
+        return None
+    return side._guarded(_wrapped, side, handler, details, wrap) or handler
+
+
+def _wrapped(side: Integration, handler: Any, details: Any, wrap: Any) -> Any:
+    request = "stream" if handler.request_streaming else "unary"
+    response = "stream" if handler.response_streaming else "unary"
+    behavior = getattr(handler, f"{request}_{response}")
+    if getattr(behavior, "experimental_non_blocking", False):
+        return handler  # it answers by a callback, after it has returned
+    hop = _incoming(details, _methods(details.method.lstrip("/")))
+
+    def begin(context: Any) -> Answering:
+        return Answering(side, hop, context)
+
+    make = getattr(grpc, f"{request}_{response}_rpc_method_handler")
+    wrapper = wraps(behavior)(wrap(behavior, begin, streams=handler.response_streaming))
+    return make(wrapper, handler.request_deserializer, handler.response_serializer)
+
+
+def _sync(behavior: Behavior, begin: Begin, *, streams: bool) -> Behavior:
+    def answer(request: Any, context: Any) -> Any:
+        answering = begin(context)
+        with answering:
+            response = behavior(request, context)
+        if streams:
+            return _each(answering, response)
+        answering.conclude()
+        return response
+
+    return answer
+
+
+def _each(answering: Answering, responses: Any) -> Iterator[Any]:
+    try:
+        while True:
+            with answering:
+                response = next(responses, _END)
+            if response is _END:
+                break
+            yield response
+    except GeneratorExit as left:
+        with answering:
+            if isgenerator(responses):
+                responses.close()
+        answering.conclude(left)
+        raise
+    answering.conclude()
+
+
+def _aio(behavior: Behavior, begin: Begin, *, streams: bool) -> Behavior:
+    if streams and isasyncgenfunction(behavior):
+        return _generating(behavior, begin)
+    if iscoroutinefunction(behavior) or isasyncgenfunction(behavior):
+        return _awaiting(behavior, begin)
+    return _on_a_thread(behavior, begin, streams=streams)
+
+
+def _awaiting(behavior: Behavior, begin: Begin) -> Behavior:
+    async def answer(request: Any, context: Any) -> Any:
+        answering = begin(context)
+        with answering:
+            response = await behavior(request, context)
+        answering.conclude()
+        return response
+
+    return answer
+
+
+def _generating(behavior: Behavior, begin: Begin) -> Behavior:
+    async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+        answering = begin(context)
+        responses = behavior(request, context)
+        try:
+            while True:
+                with answering:
+                    try:
+                        response = await responses.__anext__()
+                    except StopAsyncIteration:
+                        break
+                yield response
+        except GeneratorExit as left:
+            with answering:
+                await responses.aclose()
+            answering.conclude(left)
+            raise
+        answering.conclude()
+
+    return answer
+
+
+def _on_a_thread(behavior: Behavior, begin: Begin, *, streams: bool) -> Behavior:
+    wrapper = _sync(behavior, begin, streams=streams)
+
+    def answer(request: Any, context: Any) -> Any:
+        return wrapper(request, Remembering(context))
+
+    return answer
