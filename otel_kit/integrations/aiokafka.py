@@ -10,30 +10,27 @@ through; write `with otel_kit.process(records):` there.
 import asyncio
 from typing import Any
 
-from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, RequestTimedOutError
+from aiokafka import ConsumerRecord, errors
 
-from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._kafka import Groups, record_hop, send_hop
+from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
     "aiokafka",
     supports="aiokafka>=0.10,<1",
     contrib=("opentelemetry.instrumentation.aiokafka:AIOKafkaInstrumentor",),
-    errors={
-        KafkaTimeoutError: ErrorClass.TIMEOUT,
-        RequestTimedOutError: ErrorClass.TIMEOUT,
-        KafkaConnectionError: ErrorClass.CONNECTION,
-    },
+    errors=error_classes(errors),
 )
 groups = Groups()
 
 
 def acknowledged(hop: ActiveHop, future: "asyncio.Future[Any]") -> None:
     def done(future: "asyncio.Future[Any]") -> None:
-        hop.end(asyncio.CancelledError() if future.cancelled() else future.exception())
+        # `exception()` would count as looking at it, and asyncio would no longer tell the
+        # application of an error that nobody awaited.
+        error = getattr(future, "_exception", None)
+        hop.end(asyncio.CancelledError() if future.cancelled() else error)
 
     future.add_done_callback(done)
 

@@ -11,20 +11,15 @@ from typing import Any
 from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
-from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._kafka import Groups, record_hop, send_hop
+from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
     "kafka-python",
     supports="kafka-python>=2.0.2,<4",
     contrib=("opentelemetry.instrumentation.kafka:KafkaInstrumentor",),
-    errors={
-        errors.KafkaTimeoutError: ErrorClass.TIMEOUT,
-        errors.RequestTimedOutError: ErrorClass.TIMEOUT,
-        errors.KafkaConnectionError: ErrorClass.CONNECTION,
-    },
+    errors=error_classes(errors),
 )
 groups = Groups()
 
