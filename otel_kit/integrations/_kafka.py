@@ -1,5 +1,6 @@
 """What the Kafka clients share: the shape of a record and of a send, and the protocol's errors."""
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -58,14 +59,14 @@ class Groups:
         return self._by_topic.get(topic)
 
 
-def send_hop(call: Call, bootstrap_servers: Any, headers_of: tuple[type, ...]) -> Hop:
+def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]) -> Hop:
     """A send whose headers are replaced by a copy: the caller may send the same object again.
 
-    `headers_of` are the types that the client accepts; anything else is left for it to refuse.
+    `accepted` tells what the client takes for headers; anything else is left for it to refuse.
     """
     given = call["headers"]
     headers = list(given or ())
-    if given is None or isinstance(given, headers_of):
+    if accepted(given):
         call["headers"] = headers
     return outgoing(SYSTEM, call["topic"], carrier=Pairs(headers), broker=_first(bootstrap_servers))
 

@@ -11,6 +11,7 @@ import asyncio
 from typing import Any
 
 from aiokafka import ConsumerRecord, errors
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
@@ -23,6 +24,7 @@ integration = Integration(
     errors=error_classes(errors),
 )
 groups = Groups()
+_PURE_PYTHON = DefaultRecordBatchBuilder.__module__ == "aiokafka.record.default_records"
 
 
 def acknowledged(hop: ActiveHop, future: "asyncio.Future[Any]") -> None:
@@ -35,9 +37,14 @@ def acknowledged(hop: ActiveHop, future: "asyncio.Future[Any]") -> None:
     future.add_done_callback(done)
 
 
+def accepted(headers: Any) -> bool:
+    """aiokafka's C extension insists on a list, its Python code takes a tuple as well."""
+    return not headers or isinstance(headers, (list, tuple) if _PURE_PYTHON else list)
+
+
 @integration.sends("aiokafka:AIOKafkaProducer.send", ends=acknowledged)
 def send(call: Call) -> Hop:
-    return send_hop(call, call.instance.client._bootstrap_servers, (list, tuple))
+    return send_hop(call, call.instance.client._bootstrap_servers, accepted)
 
 
 @integration.processes_each(

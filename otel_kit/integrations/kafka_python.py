@@ -29,9 +29,13 @@ def acknowledged(hop: ActiveHop, future: Any) -> None:
     future.add_errback(hop.end)
 
 
+def accepted(headers: Any) -> bool:
+    return headers is None or isinstance(headers, list)
+
+
 @integration.sends("kafka:KafkaProducer.send", ends=acknowledged)
 def send(call: Call) -> Hop:
-    return send_hop(call, call.instance.config["bootstrap_servers"], (list,))
+    return send_hop(call, call.instance.config["bootstrap_servers"], accepted)
 
 
 @integration.processes_each("kafka:KafkaConsumer.__next__", closed=("kafka:KafkaConsumer.close",))
