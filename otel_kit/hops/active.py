@@ -330,6 +330,8 @@ class ActiveHop:
         """Each message of a batch counts for its own edge, and took as long as the batch."""
         began = time.time() - seconds
         for said, client, part in self._senders:
+            if self.kind is SpanKind.CONSUMER and runtime.handed_out.counted(said.parent):
+                continue
             edge = {**labels, names.CLIENT: client}
             if part is not self.hop:
                 edge[names.OPERATION] = part.operation

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from opentelemetry.trace import SpanContext
+
 from otel_kit import names
 from otel_kit.hops.hop import Hop
 
@@ -24,6 +26,7 @@ class HandedOut:
 
     def __init__(self) -> None:
         self._latest: OrderedDict[_Key, ActiveHop] = OrderedDict()
+        self._bridged: OrderedDict[int, None] = OrderedDict()
         self._lock = Lock()
 
     def remember(self, active: "ActiveHop") -> None:
@@ -41,6 +44,18 @@ class HandedOut:
         """The hop that a loop made of this message."""
         key = _key(hop) if self._latest else None
         return None if key is None else self._latest.get(key)
+
+    def bridged(self, sender: SpanContext | None) -> None:
+        """Another instrumentation made the span of the message that `sender` sent."""
+        if sender is not None and sender.is_remote:
+            with self._lock:
+                self._bridged[sender.span_id] = None
+                if len(self._bridged) > _REMEMBERED:
+                    self._bridged.popitem(last=False)
+
+    def counted(self, sender: SpanContext | None) -> bool:
+        """Whether the bridge has counted the message that `sender` sent."""
+        return bool(self._bridged) and sender is not None and sender.span_id in self._bridged
 
 
 def _key(hop: Hop) -> _Key | None:

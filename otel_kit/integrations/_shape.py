@@ -27,7 +27,8 @@ class Integration:
 
     `supports` is a requirement specifier; CI tests its oldest and newest version.  `errors` classes
     the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of the library
-    (`module:Class`): while one of them is active, every declaration here steps aside.
+    (`module:Class`): while one of them is active, every declaration here steps aside.  `native` is
+    the module of the library that makes spans of its own, in versions that have one.
     """
 
     def __init__(
@@ -37,10 +38,12 @@ class Integration:
         supports: str,
         errors: dict[type[BaseException], ErrorClass] | None = None,
         contrib: tuple[str, ...] = (),
+        native: str | None = None,
     ) -> None:
         self.name = name
         self.supports = supports
         self.contrib = contrib
+        self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
         self._descriptions: dict[type, Callable[[Any], Hop]] = {}
@@ -177,6 +180,10 @@ class Integration:
                 made = vars(instrumentor).get("_instance")
                 if made is not None or load:
                     yield made or instrumentor()
+
+    def is_native(self) -> bool:
+        """Whether the installed version of the library makes spans without any instrumentor."""
+        return self.native is not None and importlib.util.find_spec(self.native) is not None
 
     def idle(self) -> bool:
         """Whether nothing is to be recorded: telemetry is off, or another instrumentation is on."""

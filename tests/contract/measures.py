@@ -29,5 +29,10 @@ def edge(telemetry: Telemetry, transport: str, side: str, **labels: Any) -> int:
 def error_type(points: list[Point]) -> object:
     """What a failed hop's duration says of its failure, by any of the conventions' labels."""
     labels = points[0].labels if points else {}
-    keys = ("error.type", "http.response.status_code", "http.status_code", "rpc.response.status_code")
+    keys = (
+        "error.type",
+        "http.response.status_code",
+        "http.status_code",
+        "rpc.response.status_code",
+    )
     return next((labels[key] for key in keys if key in labels), None)

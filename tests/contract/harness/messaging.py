@@ -22,9 +22,9 @@ class _Harness(ABC):
     """The integration's name in CATALOGUE."""
     transport: ClassVar[str] = "kafka"
 
-    def __init__(self, cluster: Broker | None = None) -> None:
+    def __init__(self, cluster: Broker | None = None, *, topic: str | None = None) -> None:
         self.broker = cluster or broker.shared()
-        self.topic = self.broker.topic()
+        self.topic = topic or self.broker.topic()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -74,8 +74,10 @@ class ConsumerHarness(_Harness):
     Its handler is whatever is done in `here`: the thread or the task that `next` was called in.
     """
 
-    def __init__(self, cluster: Broker | None = None, *, grouped: bool = False) -> None:
-        super().__init__(cluster)
+    def __init__(
+        self, cluster: Broker | None = None, *, topic: str | None = None, grouped: bool = False
+    ) -> None:
+        super().__init__(cluster, topic=topic)
         self.group = f"group-of-{self.topic}" if grouped else None
         """With a group the consumer subscribes; without, its partition is assigned to it."""
 
