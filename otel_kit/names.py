@@ -73,6 +73,9 @@ SPAN_SERVER_DURATION: Final = "otel_kit.server.duration"
 SPAN_PROPAGATION: Final = "otel_kit.propagation"
 """Span attribute of an inbound hop: continued, missing, invalid or stale."""
 
+SPAN_BRIDGED: Final = "otel_kit.bridged"
+"""Span attribute: this span of another instrumentation stands for a hop, and is measured as one."""
+
 SAGA_ID: Final = "saga.id"
 SAGA_NAME: Final = "saga.name"
 SAGA_STEP: Final = "saga.step"
