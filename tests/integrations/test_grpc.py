@@ -184,7 +184,7 @@ async def test_one_aio_side_steps_aside_for_opentelemetry(instrumentor: Any, mis
         finally:
             instrumentor().uninstrument()
 
-        assert {"client": 2, "server": 2} == {s: seen.count(s) for s in ("client", "server")}
+        assert {s: seen.count(s) for s in ("client", "server")} == {"client": 2, "server": 2}
     assert {"client": 2, "server": 2} | {missing: 1} == own_spans(seen.telemetry)
 
 
