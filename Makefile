@@ -3,11 +3,12 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo test contract check format docs lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
 	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
+	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
 	@echo "make docs   write docs/settings.md from the code"
 	@echo "make lock   pin the newest versions that fit together"
@@ -26,6 +27,9 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+contract: .venv/stamp
+	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)
 
 check: .venv/stamp
 	$(BIN)/ruff check .

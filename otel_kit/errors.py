@@ -74,13 +74,30 @@ def classify(error: BaseException, default: ErrorClass = ErrorClass.UNKNOWN) -> 
     Client libraries wrap a failed name look-up or TLS handshake in a general connection error;
     the operator wants to know which it was, so `dns` and `tls` are taken from up to five causes.
     """
-    found = _by_type(error)
+    found = _by_type(type(error))
     if found is None or found is ErrorClass.CONNECTION:
         for cause in _causes(error):
-            deeper = _by_type(cause)
+            deeper = _by_type(type(cause))
             if deeper in _CAUSES:
                 return deeper
     return found or default
+
+
+def classify_name(name: str) -> ErrorClass | None:
+    """The class of an exception of which only the name is known: `ConnectError`, `httpx.ReadError`.
+
+    None for names that are no known exception's.  Spans of other instrumentations have just names.
+    """
+    short = name.rpartition(".")[2]
+    waiting, seen = list(_CLASSES), set(_CLASSES)
+    while waiting:
+        candidate = waiting.pop()
+        if candidate.__name__ == short and f"{candidate.__module__}.{short}".endswith(name):
+            return _by_type(candidate)
+        fresh = set(type.__subclasses__(candidate)) - seen
+        seen |= fresh
+        waiting += fresh
+    return None
 
 
 def classify_http(status: int) -> ErrorClass | None:
@@ -92,8 +109,8 @@ def classify_http(status: int) -> ErrorClass | None:
     )
 
 
-def _by_type(error: BaseException) -> ErrorClass | None:
-    for ancestor in type(error).__mro__:
+def _by_type(error_type: type[BaseException]) -> ErrorClass | None:
+    for ancestor in error_type.__mro__:
         if ancestor in _CLASSES:
             return _CLASSES[ancestor]
     return None

@@ -85,6 +85,8 @@ SPAN_DEAD_LETTER: Final = "otel_kit.dead_letter"
 """Span attribute of a hop whose message was put aside: the reason."""
 SPAN_DUPLICATE: Final = "otel_kit.duplicate"
 """Span attribute: the message had been handled before, and was skipped."""
+SPAN_BRIDGED: Final = "otel_kit.bridged"
+"""Span attribute: this span of another instrumentation stands for a hop, and is measured as one."""
 
 SAGA_ID: Final = "saga.id"
 SAGA_NAME: Final = "saga.name"

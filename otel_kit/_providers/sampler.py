@@ -16,13 +16,13 @@ from hashlib import sha256
 from typing import Final
 
 from opentelemetry.baggage import get_baggage
-from opentelemetry.context import Context, get_value
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 
 from otel_kit import names
-from otel_kit.hops.keys import OWN_SPAN
+from otel_kit.hops import is_own
 
 _BITS: Final = 56
 _DIGITS: Final = 14
@@ -39,8 +39,8 @@ class SagaSampler(Sampler):
 
     `name` is one of `otel_kit.settings.SAMPLERS`, `ratio` is from 0 to 1.  With `record_unsampled`
     a span of a service boundary is recorded, though not exported, when its trace is not kept:
-    metrics are derived from the spans of other instrumentations.  The kit's own spans carry
-    `OWN_SPAN` in their context and need none of that.
+    metrics are derived from the spans of other instrumentations.  The kit's own hops need none of
+    that.
     """
 
     def __init__(self, name: str, ratio: float = 1.0, *, record_unsampled: bool = False) -> None:
@@ -76,7 +76,7 @@ class SagaSampler(Sampler):
 
     def _unkept(self, kind: SpanKind | None, context: Context | None) -> Decision:
         boundary = kind not in (None, SpanKind.INTERNAL)
-        if self.record_unsampled and boundary and get_value(OWN_SPAN, context) is None:
+        if self.record_unsampled and boundary and not is_own(context):
             return Decision.RECORD_ONLY
         return Decision.DROP
 

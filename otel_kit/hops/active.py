@@ -1,6 +1,7 @@
 """A hop under way: its span, its place in the context, its clock, its end."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.context import (
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
     from otel_kit.hops.runtime import Runtime
 
 _INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
+_OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
+
+
+def is_own(context: Context | None = None) -> bool:
+    """Whether the span that is being started in `context` is one of the kit's own hops."""
+    innermost = get_value(HOP, context)
+    return isinstance(innermost, ActiveHop) and innermost.starting
+
+
+def _under_way() -> Iterator["ActiveHop"]:
+    """The hops that the current context is within, innermost first."""
+    hop = get_value(HOP)
+    while isinstance(hop, ActiveHop):
+        yield hop
+        hop = get_value(HOP, hop._previous)
 
 
 class ActiveHop:
@@ -38,21 +54,30 @@ class ActiveHop:
     __slots__ = (
         "_attributes", "_began", "_context", "_deferred", "_description", "_ended", "_inside",
         "_operation", "_outer", "_previous", "_runtime", "_said", "_senders", "_server", "_status",
-        "_token", "hop", "kind", "span",
+        "_twin", "hop", "kind", "span",
     )  # fmt: skip
 
-    def __init__(self, runtime: "Runtime | None", kind: SpanKind, hop: Hop | None) -> None:
+    def __init__(
+        self,
+        runtime: "Runtime | None",
+        kind: SpanKind,
+        hop: Hop | None,
+        twin: "ActiveHop | None" = None,
+    ) -> None:
+        """`twin` is the hop that a consumer's loop made of the same message."""
         self._runtime = runtime if hop is not None else None
         self.kind = kind
         self.hop = hop if hop is not None else Hop(system="", operation="")
         self.span: Span | None = None
         self._outer: ActiveHop | None = None
+        self._twin = twin
         self._deferred = self._ended = False
         self._status: Any = None
         self._description: str | None = None
         self._attributes: dict[str, Any] = {}
         self._operation = self.hop.operation
-        self._token: Any = None
+        self._context: Context
+        self._previous: Context
 
     # -- the life of a hop ---------------------------------------------------------------
 
@@ -61,7 +86,7 @@ class ActiveHop:
             try:
                 if self._begin(self._runtime):
                     self._previous = get_current()
-                    self._token = attach(self._context)
+                    attach(self._context)
             except Exception as error:  # the guard: telemetry never harms the application
                 self.span = None
                 self._runtime.broke("begin " + self._operation, error)
@@ -73,27 +98,34 @@ class ActiveHop:
             self.end(error)
 
     def leave(self) -> None:
-        """Put the context back.  A loop body may be resumed elsewhere: then there is nothing to."""
-        token, self._token = self._token, None
-        if token is None:
+        """Put back the context that was before, in whichever task or thread this is.
+
+        Hops of two consumers need not end in the reverse order of their begin: one that is still
+        under way keeps its place, and will put back what was before both.
+        """
+        above: ActiveHop | None = None
+        for hop in _under_way():
+            if hop is self:
+                break
+            above = hop
+        else:
             return
-        try:
-            token.var.reset(token)
-        except (ValueError, RuntimeError):  # another task's context, which got ours as a copy
-            if get_current() is self._context:
-                attach(self._previous)
+        if above is None:
+            attach(self._previous)
+        else:
+            above._previous = self._previous
 
     def pause(self) -> None:
         """Put the context back until `resume`: between two steps of a generator, say."""
-        if self._token is not None:
+        if self in _under_way():
             self._inside = get_current()
-            self.leave()
+            attach(self._previous)
 
     def resume(self) -> None:
         """Make current again what was current in the hop when it was paused, or its span."""
-        if self.span is not None and self._token is None:
+        if self.span is not None and self not in _under_way():
             self._previous = get_current()
-            self._token = attach(self._inside)
+            attach(self._inside)
 
     def defer(self) -> Self:
         """The end comes later, by `end()`, from any thread: an acknowledgement, a last chunk."""
@@ -105,6 +137,7 @@ class ActiveHop:
         if self._outer is not None:
             self._outer.leave()
             self._outer.end(error)
+            return
         if self.span is None or self._ended or self._runtime is None:
             return
         self._ended = True
@@ -163,9 +196,13 @@ class ActiveHop:
         ambient = get_current()
         if get_value(_SUPPRESS_INSTRUMENTATION_KEY, ambient) or self._stands_already(ambient):
             return False
+        if self._twin is not None and not self._twin.ended:
+            return self._join(self._twin)
         self._said, self._server = MISSING, ""
         links = list(self.hop.links)
-        if self.kind in _INBOUND:
+        if self._twin is not None:  # handled in a task or thread of its own, or once more
+            self.kind, parent = SpanKind.INTERNAL, self._twin._context
+        elif self.kind in _INBOUND:
             parent = self._arrive(runtime, ambient, links)
         else:
             parent = self._depart(runtime, ambient, links)
@@ -175,9 +212,15 @@ class ActiveHop:
             self._operation, context, self.kind, attributes, links or None
         )
         self._context = self._inside = set_span_in_context(self.span, context)
-        if self.kind not in _INBOUND and self.hop.carrier is not None:
+        if self.kind in _OUTBOUND and self.hop.carrier is not None:
             self._inject(runtime, self.hop.carrier)
         self._began = time.perf_counter()
+        return True
+
+    def _join(self, twin: "ActiveHop") -> bool:
+        """Go on with a message's hop in another task or thread than took it from the consumer."""
+        self._outer, self.span, self._attributes = twin, twin.span, twin._attributes
+        self._context = set_value(HOP, self, twin._context)
         return True
 
     def _stands_already(self, ambient: Context) -> bool:
@@ -187,7 +230,8 @@ class ActiveHop:
             return False
         if self.kind in _INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
-            self._outer = outer if same and self.kind is SpanKind.CONSUMER else None
+            if same and self.kind is SpanKind.CONSUMER:
+                self._outer, self.span, self._attributes = outer, outer.span, outer._attributes
             return same
         carrier = self.hop.carrier
         own = f"-{outer.span.get_span_context().span_id:016x}-"
@@ -200,7 +244,8 @@ class ActiveHop:
             context = runtime.propagator.extract(hop.carrier, ambient)
             self._said = propagation.inbound(context)
         self._server = runtime.service
-        self._senders = [self._sender(runtime, part, links) for part in hop.parts]
+        senders = [self._sender(runtime, part, links) for part in hop.parts]
+        self._senders = [each for each in senders if runtime.handed_out.find(each[2]) is None]
         if not hop.parts:
             self._senders = [(self._said, self._client(runtime, self._said), hop)]
             surrounding = get_current_span(ambient).get_span_context()
@@ -248,7 +293,7 @@ class ActiveHop:
             outcome = self.hop.convention.outcome(self._status, self.kind)
         if error is None:
             return outcome
-        default = ErrorClass.SERVER_ERROR if self.kind in _INBOUND else ErrorClass.UNKNOWN
+        default = ErrorClass.UNKNOWN if self.kind in _OUTBOUND else ErrorClass.SERVER_ERROR
         error_class = classify(error, outcome.error_class or default)
         error_type = outcome.error_type or _type_name(error)
         failed = error_class is not ErrorClass.CANCELLED
@@ -256,6 +301,8 @@ class ActiveHop:
 
     def _record(self, runtime: "Runtime", seconds: float, outcome: Outcome) -> None:
         hop, edges, kind = self.hop, runtime.edges, self.kind
+        if kind is SpanKind.INTERNAL:  # the loop's hop was counted
+            return
         labels: dict[str, Any] = {
             names.CLIENT: runtime.service,
             names.SERVER: self._server,
@@ -283,7 +330,12 @@ class ActiveHop:
         """Each message of a batch counts for its own edge, and took as long as the batch."""
         began = time.time() - seconds
         for said, client, part in self._senders:
-            runtime.edges.hop(seconds, {**labels, names.CLIENT: client}, self._context)
+            if self.kind is SpanKind.CONSUMER and runtime.handed_out.counted(said.parent):
+                continue
+            edge = {**labels, names.CLIENT: client}
+            if part is not self.hop:
+                edge[names.OPERATION] = part.operation
+            runtime.edges.hop(seconds, edge, self._context)
             runtime.edges.arrived(said.result, runtime.service, part.system, part.destination)
             sent_at = said.sent_at or part.sent_at
             if self.kind is SpanKind.CONSUMER and sent_at is not None:
@@ -310,7 +362,7 @@ class ActiveHop:
 
     def _finish(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
         if span.is_recording():
-            if self.kind not in _INBOUND:
+            if self.kind in _OUTBOUND:
                 self._attributes[names.PEER_NAME] = self._server
             self._attributes.update(outcome.attributes)
             if outcome.error_type:

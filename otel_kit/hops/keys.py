@@ -8,5 +8,3 @@ HOP: Final = create_key("otel_kit-hop")
 """The innermost hop under way."""
 INBOUND: Final = create_key("otel_kit-inbound")
 """What the headers of the current inbound hop said."""
-OWN_SPAN: Final = create_key("otel_kit-own-span")
-"""Set while the kit starts a span itself: the sampler may then drop it without losing a metric."""

@@ -70,9 +70,22 @@ INVALID = Inbound("invalid")
 
 
 def inbound(context: Context) -> Inbound:
-    """What the headers said from which `context` was extracted."""
+    """What the headers said from which `context`, or one it was derived from, was extracted."""
     found = get_value(INBOUND, context)
-    return found if isinstance(found, Inbound) else MISSING
+    return found[0] if isinstance(found, tuple) else MISSING
+
+
+def arrival(context: Context) -> Inbound | None:
+    """What the headers said that a span started in `context` continues.
+
+    None if there were none, or if the span is not the first since they were read: what a handler
+    does has its hop's context too.
+    """
+    found = get_value(INBOUND, context)
+    if not isinstance(found, tuple) or found[1] is not get_current_span(context):
+        return None
+    said: Inbound = found[0]
+    return said
 
 
 class Propagator(TextMapPropagator):
@@ -151,7 +164,7 @@ class Propagator(TextMapPropagator):
             context = set_span_in_context(NonRecordingSpan(found.parent), context)
         elif get_current_span(context).get_span_context().is_remote:
             found = Inbound("continued", get_current_span(context).get_span_context())
-        return set_value(INBOUND, found, context)
+        return set_value(INBOUND, (found, get_current_span(context)), context)
 
 
 def _read(carrier: CarrierT, getter: Getter[CarrierT]) -> Inbound:

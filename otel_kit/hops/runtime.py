@@ -14,6 +14,7 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from otel_kit.hops.active import ActiveHop
 from otel_kit.hops.edges import Edges
+from otel_kit.hops.handed import HandedOut
 from otel_kit.hops.hop import Hop
 from otel_kit.hops.messaging import describe
 from otel_kit.hops.peers import Bounded, Peers
@@ -58,6 +59,7 @@ class Runtime:
         self.edges = Edges(meter, semconv=settings.semconv_metrics)
         self.peers = Peers(settings.peers, settings.max_peers)
         self.saga_names = Bounded(settings.max_peers)
+        self.handed_out = HandedOut()
         self._reported: set[str] = set()
 
     def broke(self, where: str, error: Exception) -> None:
@@ -103,6 +105,15 @@ def process(message: object) -> ActiveHop:
 
     `message` is a library's own (a Kafka record, …), a list of such (one span, a link to each
     sender), or a `Hop`.  One message is a child of its sender's span.  Within the loop body of an
-    instrumented consumer it makes no second span: it ends that one, with the handler's error.
+    instrumented consumer it makes no second span: it ends that one, with the handler's error.  If
+    the loop has moved on already (the message is handled in a task or thread of its own), or the
+    message is tried again, it makes an INTERNAL span below that one: a message counts once.
     """
-    return ActiveHop(_current, SpanKind.CONSUMER, describe(message))
+    hop = describe(message)
+    twin = None if hop is None or _current is None else _current.handed_out.find(hop)
+    return ActiveHop(_current, SpanKind.CONSUMER, hop, twin)
+
+
+def receive(hop: Hop) -> ActiveHop:
+    """A message that a consumer's loop hands out; also one that was handed out before is new."""
+    return ActiveHop(_current, SpanKind.CONSUMER, hop)

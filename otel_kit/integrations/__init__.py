@@ -3,9 +3,11 @@
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import wrapt
 from opentelemetry.metrics import MeterProvider
@@ -24,6 +26,8 @@ CATALOGUE: Mapping[str, str] = {
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
 
+_STABLE_NAMES = "OTEL_SEMCONV_STABILITY_OPT_IN"
+"""OpenTelemetry's switch from the names of 2022 to the stable ones."""
 _log = logging.getLogger("otel_kit")
 
 
@@ -66,6 +70,8 @@ class _Installation:
         self._undo: list[Undo] = []
         self._live = True
         self._prefer = settings.prefer
+        if self._prefer == "contrib":  # read once, when the first instrumentor is activated
+            os.environ.setdefault(_STABLE_NAMES, "http,database")
         refuse_unknown((*settings.integrations, *settings.disabled_integrations))
         named = settings.integrations
         for name in named or CATALOGUE:
@@ -88,8 +94,13 @@ class _Installation:
     def _activate(self, name: str, *, asked_for: bool) -> None:
         try:
             integration = load(name)
-            theirs = self._contrib(integration) if self._prefer == "contrib" else []
-            self._undo += theirs or [integration.install()]
+            if self._prefer == "contrib" and integration.is_native():
+                return
+            # Ours is installed in any case: it steps aside while theirs is active, and knows the
+            # library's messages and exceptions.
+            self._undo.append(integration.install())
+            if self._prefer == "contrib":
+                self._undo += self._contrib(integration)
         except Exception as error:
             if asked_for:
                 message = f"{name} cannot be instrumented: {error}"
@@ -101,7 +112,7 @@ class _Installation:
         for instrumentor in integration.instrumentors(load=True):
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(**self._providers)
-                undo.append(instrumentor.uninstrument)
+                undo.append(partial(_uninstrument, instrumentor))
         return undo
 
     def uninstall(self) -> None:
@@ -109,6 +120,11 @@ class _Installation:
         self._live = False
         while self._undo:
             self._undo.pop()()
+
+
+def _uninstrument(instrumentor: Any) -> None:
+    if instrumentor.is_instrumented_by_opentelemetry:  # the application may have done it already
+        instrumentor.uninstrument()
 
 
 def refuse_unknown(names: tuple[str, ...]) -> None:

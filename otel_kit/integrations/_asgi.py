@@ -19,6 +19,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SEEN = "otel_kit.hop"
 """Key of the ASGI scope: this request has its hop already."""
+NATIVE = "fastapi.telemetry"
+"""FastAPI's own key of the scope: None if its native telemetry shall leave the request alone."""
 _SERVER_TIMING = names.SERVER_TIMING.encode()
 _ROUTED = ("http", "websocket")
 _RESPONSES = ("http.response.start", "websocket.http.response.start")
@@ -61,7 +63,8 @@ def _bind(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, S
 
 async def _traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: Send) -> None:
     """Run `proceed`, which is `app`, as the handler of one hop."""
-    if scope["type"] not in _ROUTED or SEEN in scope or _already_traced(app):
+    seen = SEEN in scope or getattr(scope.get(NATIVE), "span", None) is not None
+    if scope["type"] not in _ROUTED or seen or _already_traced(app):
         await proceed(scope, receive, send)
         return
     scope[SEEN] = True

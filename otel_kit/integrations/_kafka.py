@@ -1,13 +1,47 @@
-"""What the Kafka clients share: the shape of a record, and of a send."""
+"""What the Kafka clients share: the shape of a record and of a send, and the protocol's errors."""
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
+from otel_kit.errors import ErrorClass
 from otel_kit.hops import Hop, incoming, outgoing
 from otel_kit.hops.carriers import Pairs
 from otel_kit.integrations._shape import Call
 
 SYSTEM = "kafka"
 _REMEMBERED = 1000
+_BY_CODE = {
+    7: ErrorClass.TIMEOUT,
+    13: ErrorClass.CONNECTION,
+    89: ErrorClass.THROTTLED,
+    **dict.fromkeys((5, 6, 8, 9, 14, 15, 16, 19, 20, 41, 56, 72), ErrorClass.UNAVAILABLE),
+    **dict.fromkeys(
+        (10, 12, 17, 18, 29, 30, 31, 32, 36, 42, 44, 53, 54, 58), ErrorClass.CLIENT_ERROR
+    ),
+    **dict.fromkeys((2, 87), ErrorClass.SERIALIZATION),
+}
+"""Classes by the Kafka protocol's error code; the clients' exceptions carry it as `errno`."""
+_BY_NAME = {
+    "KafkaTimeoutError": ErrorClass.TIMEOUT,
+    "KafkaConnectionError": ErrorClass.CONNECTION,
+    "NodeNotReadyError": ErrorClass.CONNECTION,
+    "NoBrokersAvailable": ErrorClass.CONNECTION,
+    "KafkaUnavailableError": ErrorClass.CONNECTION,
+    "Cancelled": ErrorClass.CANCELLED,
+}
+
+
+def error_classes(errors: ModuleType) -> dict[type[BaseException], ErrorClass]:
+    """The classes of a client's exceptions; names differ from version to version."""
+    found: dict[type[BaseException], ErrorClass] = {}
+    for name, error_type in vars(errors).items():
+        if isinstance(error_type, type) and issubclass(error_type, BaseException):
+            code = getattr(error_type, "errno", None)
+            known = _BY_NAME.get(name) or (_BY_CODE.get(code) if isinstance(code, int) else None)
+            if known is not None:
+                found[error_type] = known
+    return found
 
 
 class Groups:
@@ -17,7 +51,7 @@ class Groups:
         self._by_topic: dict[str, str | None] = {}
 
     def remember(self, topic: str, group: str | None) -> str | None:
-        if len(self._by_topic) < _REMEMBERED:
+        if topic in self._by_topic or len(self._by_topic) < _REMEMBERED:
             self._by_topic[topic] = group
         return group
 
@@ -25,14 +59,14 @@ class Groups:
         return self._by_topic.get(topic)
 
 
-def send_hop(call: Call, bootstrap_servers: Any, headers_of: tuple[type, ...]) -> Hop:
+def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]) -> Hop:
     """A send whose headers are replaced by a copy: the caller may send the same object again.
 
-    `headers_of` are the types that the client accepts; anything else is left for it to refuse.
+    `accepted` tells what the client takes for headers; anything else is left for it to refuse.
     """
     given = call["headers"]
     headers = list(given or ())
-    if given is None or isinstance(given, headers_of):
+    if accepted(given):
         call["headers"] = headers
     return outgoing(SYSTEM, call["topic"], carrier=Pairs(headers), broker=_first(bootstrap_servers))
 

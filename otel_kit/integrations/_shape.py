@@ -6,69 +6,20 @@ steps aside where another instrumentation is active, and puts everything back.
 """
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from inspect import Parameter, iscoroutinefunction, signature
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any
 
-import wrapt
-
 from otel_kit.errors import ErrorClass, classify_as
-from otel_kit.hops import ActiveHop, Hop, call, current, send
+from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
-from otel_kit.hops.runtime import process
+from otel_kit.integrations._outbound import Outbound, Verb
+from otel_kit.integrations._patch import Call, Patch, Undo, applied
 
-Undo = Callable[[], None]
-Verb = Callable[[Hop], ActiveHop]
-
-
-class Call:
-    """An intercepted call; arguments by name, however the caller passed them.
-
-    Reading a name the caller left out gives its default.  Writing replaces the argument for the
-    library, and changes nothing of the caller's.
-    """
-
-    __slots__ = ("_args", "_kwargs", "_names", "instance")
-
-    def __init__(
-        self, instance: Any, names: dict[str, tuple[int, Any]], args: tuple[Any, ...], kwargs: Any
-    ) -> None:
-        self.instance = instance
-        self._names = names
-        self._args = args
-        self._kwargs = kwargs
-
-    @classmethod
-    def of(cls, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> "Call":
-        """The call that a wrapper of `wrapped` was given."""
-        return cls(instance, _parameters(wrapped), args, kwargs)
-
-    def __getitem__(self, name: str) -> Any:
-        if name in self._kwargs:
-            return self._kwargs[name]
-        position, default = self._names[name]
-        return self._args[position] if position < len(self._args) else default
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        position, _ = self._names[name]
-        if name not in self._kwargs and position < len(self._args):
-            self._args = (*self._args[:position], value, *self._args[position + 1 :])
-        else:
-            self._kwargs = {**self._kwargs, name: value}
-
-    def proceed(self, wrapped: Callable[..., Any]) -> Any:
-        return wrapped(*self._args, **self._kwargs)
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """A wrapper and where it goes: `module:Class.method` or `module:function`."""
-
-    target: str
-    around: Callable[..., Any]
+__all__ = ["Call", "Integration", "Undo"]
 
 
 class Integration:
@@ -76,7 +27,8 @@ class Integration:
 
     `supports` is a requirement specifier; CI tests its oldest and newest version.  `errors` classes
     the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of the library
-    (`module:Class`): while one of them is active, every declaration here steps aside.
+    (`module:Class`): while one of them is active, every declaration here steps aside.  `native` is
+    the module of the library that makes spans of its own, in versions that have one.
     """
 
     def __init__(
@@ -86,10 +38,12 @@ class Integration:
         supports: str,
         errors: dict[type[BaseException], ErrorClass] | None = None,
         contrib: tuple[str, ...] = (),
+        native: str | None = None,
     ) -> None:
         self.name = name
         self.supports = supports
         self.contrib = contrib
+        self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
         self._descriptions: dict[type, Callable[[Any], Hop]] = {}
@@ -181,20 +135,30 @@ class Integration:
     # -- life -----------------------------------------------------------------------------------
 
     def install(self) -> Undo:
-        """Patch the library; the returned function restores the very same objects."""
+        """Patch the library; the returned function restores the very same objects.
+
+        Raises ImportError or AttributeError, and leaves nothing patched, if the library lacks one
+        of the functions.
+        """
+        undo: list[Undo] = []
+
+        def uninstall() -> None:
+            self._loops.stop()
+            for message_type in self._descriptions:
+                describes(message_type, None)
+            while undo:
+                undo.pop()()
+
+        try:
+            for part in (self, *self._sides):
+                undo.extend(applied(patch) for patch in part._patches)
+        except (ImportError, AttributeError):
+            uninstall()
+            raise
         for error_type, error_class in self._errors.items():
             classify_as(error_class, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
-        patches = [patch for part in (self, *self._sides) for patch in part._patches]
-        undo = [_patch(patch) for patch in patches]
-
-        def uninstall() -> None:
-            for message_type in self._descriptions:
-                describes(message_type, None)
-            for restore in reversed(undo):
-                restore()
-
         return uninstall
 
     def instrumentors(self, *, load: bool) -> Iterator[Any]:
@@ -210,11 +174,16 @@ class Integration:
                     importlib.import_module(module)
                 except ImportError:
                     continue
-            if (loaded := sys.modules.get(module)) is not None:
-                instrumentor = getattr(loaded, name)
+            # The module may be in the midst of its import.
+            instrumentor = getattr(sys.modules.get(module), name, None)
+            if instrumentor is not None:
                 made = vars(instrumentor).get("_instance")
                 if made is not None or load:
                     yield made or instrumentor()
+
+    def is_native(self) -> bool:
+        """Whether the installed version of the library makes spans without any instrumentor."""
+        return self.native is not None and importlib.util.find_spec(self.native) is not None
 
     def idle(self) -> bool:
         """Whether nothing is to be recorded: telemetry is off, or another instrumentation is on."""
@@ -229,7 +198,7 @@ class Integration:
         self, verb: Verb, targets: tuple[str, ...], **options: Any
     ) -> Callable[[Any], Any]:
         def declare(describe: Callable[[Call], Hop | None]) -> Callable[[Call], Hop | None]:
-            around = _Outbound(self, verb, describe, **options)
+            around = Outbound(self, verb, describe, **options)
             self._patches += [Patch(target, around) for target in targets]
             return describe
 
@@ -239,12 +208,15 @@ class Integration:
         def hand_out(message: Any, consumer: Any) -> Any:
             hop = self._guarded(describe, message, consumer)
             if hop is not None:
-                self._guarded(self._loops.handed_out, consumer, process(hop))
+                self._guarded(self._loops.handed_out, consumer, hop)
             return message
 
         async def awaited(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
             self._guarded(self._loops.asked_again, consumer)
             return hand_out(await wrapped(*args, **kwargs), consumer)
+
+        async def finished(coroutine: Any, consumer: Any) -> Any:
+            return hand_out(await coroutine, consumer)
 
         def around(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
             if self.idle():
@@ -252,7 +224,8 @@ class Integration:
             if iscoroutinefunction(wrapped):
                 return awaited(wrapped, consumer, args, kwargs)
             self._guarded(self._loops.asked_again, consumer)
-            return hand_out(wrapped(*args, **kwargs), consumer)
+            result = wrapped(*args, **kwargs)
+            return finished(result, consumer) if iscoroutine(result) else hand_out(result, consumer)
 
         return around
 
@@ -265,90 +238,18 @@ class Integration:
         try:
             return function(*args)
         except Exception as error:
-            if (runtime := current()) is not None:
-                runtime.broke(f"{self.name}: {function.__name__}", error)
+            self._broke(function, error)
             return None
 
+    def _done(self, function: Callable[..., None], *args: Any) -> bool:
+        """The same for a function that returns nothing: whether it ran to its end."""
+        try:
+            function(*args)
+        except Exception as error:
+            self._broke(function, error)
+            return False
+        return True
 
-class _Outbound:
-    """The wrapper around a function that sends."""
-
-    def __init__(
-        self,
-        integration: Integration,
-        verb: Verb,
-        describe: Callable[[Call], Hop | None],
-        *,
-        answered: Callable[[ActiveHop, Any], None] | None = None,
-        ends: Callable[[ActiveHop, Any], None] | None = None,
-        current: bool = True,
-    ) -> None:
-        self._integration = integration
-        self._verb = verb
-        self._describe = describe
-        self._answered = answered
-        self._ends = ends
-        self._current = current
-        self._parameters: dict[Any, dict[str, tuple[int, Any]]] = {}
-
-    def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        if self._integration.idle():
-            return wrapped(*args, **kwargs)
-        names = self._parameters.get(function := getattr(wrapped, "__func__", wrapped))
-        if names is None:
-            names = self._parameters[function] = _parameters(wrapped)
-        call = Call(instance, names, args, kwargs)
-        hop = self._integration._guarded(self._describe, call)
-        if hop is None:  # not a hop, or a bug of ours: the application's call, untouched
-            return wrapped(*args, **kwargs)
-        if iscoroutinefunction(wrapped):
-            return self._awaited(hop, call, wrapped)
-        with self._verb(hop) as active:
-            if not self._current:
-                active.leave()
-            result = call.proceed(wrapped)
-            self._concluded(active, instance if wrapped.__name__ == "__init__" else result)
-            return result
-
-    async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
-        with self._verb(hop) as active:
-            result = await call.proceed(wrapped)
-            self._concluded(active, result)
-            return result
-
-    def _concluded(self, active: ActiveHop, result: Any) -> None:
-        if self._ends is not None:  # should this fail, the hop is lost and not the call
-            self._integration._guarded(self._ends, active.defer(), result)
-        elif self._answered is not None:
-            self._integration._guarded(self._answered, active, result)
-
-
-def _parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
-    found = signature(bound).parameters.values()
-    unlimited = sys.maxsize
-    return {
-        p.name: (
-            unlimited if p.kind is Parameter.KEYWORD_ONLY else position,
-            None if p.default is Parameter.empty else p.default,
-        )
-        for position, p in enumerate(found)
-    }
-
-
-def _patch(patch: Patch) -> Undo:
-    module, _, path = patch.target.partition(":")
-    parent: Any = importlib.import_module(module)
-    *owners, attribute = path.split(".")
-    for owner in owners:
-        parent = getattr(parent, owner)
-    own = vars(parent).get(attribute)
-    original = getattr(parent, attribute) if own is None else own
-    setattr(parent, attribute, wrapt.FunctionWrapper(original, patch.around))
-
-    def undo() -> None:
-        if own is None:
-            delattr(parent, attribute)
-        else:
-            setattr(parent, attribute, own)
-
-    return undo
+    def _broke(self, function: Callable[..., Any], error: Exception) -> None:
+        if (runtime := current()) is not None:
+            runtime.broke(f"{self.name}: {getattr(function, '__name__', function)}", error)

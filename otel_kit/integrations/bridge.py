@@ -1,14 +1,155 @@
-"""Edge metrics from spans that other instrumentations make: one hop, never two spans."""
+"""Edge metrics from spans that other instrumentations make: one hop, never two spans.
 
-from opentelemetry.context import Context
-from opentelemetry.trace import Span
+Spans of any scope but ours whose kind is CLIENT, SERVER, PRODUCER or CONSUMER are hops; what the
+headers said about the caller is written onto the span when it starts, so nothing is kept here for
+spans that are still under way, or that never end.
+
+Two things such a span cannot tell.  The "receive" spans of OpenTelemetry's Kafka instrumentations
+are over before the message is handled: they count, and their dwell is right, but their duration is
+not that of handling.  And a server is known by its address (or `OTEL_KIT_PEERS`), as nobody reads
+its `Server-Timing`.
+"""
+
+import time
+from typing import Any
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, get_current_span
+from opentelemetry.trace.propagation import set_span_in_context
+
+from otel_kit import names
+from otel_kit.hops import current, is_own
+from otel_kit.hops.edges import SIDES
+from otel_kit.hops.peers import Bounded
+from otel_kit.hops.propagation import MISSING, Inbound, arrival
+from otel_kit.hops.runtime import Runtime
+from otel_kit.integrations import _foreign
+from otel_kit.integrations._foreign import Reading
+
+_INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
+_TRANSPORTS, _OPERATIONS = 50, 1000
 
 
 class Bridge:
     """A span processor's two ends; `_wiring` adds it to the tracer provider."""
 
+    def __init__(self) -> None:
+        self._transport = Bounded(_TRANSPORTS)
+        self._operation = Bounded(_OPERATIONS)
+        self._destination = Bounded(_OPERATIONS)
+        self._group = Bounded(_OPERATIONS)
+
     def on_start(self, span: Span, parent: Context | None) -> None:
-        """Remember what the headers said about the caller of this span."""
+        """Mark the span as a hop, and write onto it what the headers said about its caller."""
+        kind = getattr(span, "kind", SpanKind.INTERNAL)
+        if kind is SpanKind.INTERNAL or is_own(parent) or (runtime := current()) is None:
+            return
+        try:
+            _start(runtime, span, kind, get_current() if parent is None else parent)
+        except Exception as error:  # the guard: telemetry never harms the application
+            runtime.broke("bridge a span's start", error)
 
     def on_end(self, span: object) -> None:
         """Record the hop that this span was."""
+        kind = getattr(span, "kind", SpanKind.INTERNAL)
+        if kind is SpanKind.INTERNAL or (runtime := current()) is None:
+            return
+        try:
+            self._end(runtime, span, kind, getattr(span, "attributes", None) or {})
+        except Exception as error:
+            runtime.broke("bridge a span's end", error)
+
+    def _end(self, runtime: Runtime, span: Any, kind: SpanKind, attributes: Any) -> None:
+        if names.SPAN_BRIDGED not in attributes:
+            return
+        said = _foreign.read(span.name, kind, attributes)
+        if _is_no_crossing(span, kind, attributes, said):
+            return
+        context = set_span_in_context(NonRecordingSpan(span.context))
+        labels: dict[str, Any] = {
+            names.TRANSPORT: self._transport(said.transport),
+            names.SIDE: SIDES[kind],
+            names.OPERATION: self._operation(said.operation),
+        }
+        error_class = _foreign.error_class(span, attributes)
+        if error_class is not None:
+            labels[names.ERROR_CLASS] = error_class.value
+        labels |= _pair(runtime, kind, attributes, said)
+        # A batch has no parent and a link to each of its messages.
+        messages = 1 if names.SPAN_PROPAGATION in attributes else max(1, len(span.links))
+        for _ in range(messages):
+            runtime.edges.hop((span.end_time - span.start_time) / 1e9, labels, context)
+            if kind in _INBOUND:
+                self._arrived(runtime, span, said, labels, context)
+
+    def _arrived(
+        self, runtime: Runtime, span: Any, said: Reading, labels: Any, context: Context
+    ) -> None:
+        destination, transport = self._destination(said.destination), labels[names.TRANSPORT]
+        unread = "continued" if span.links else "missing"
+        result = span.attributes.get(names.SPAN_PROPAGATION, unread)
+        runtime.edges.arrived(result, runtime.service, transport, destination)
+        if span.kind is SpanKind.CONSUMER:
+            runtime.handed_out.bridged(span.parent)
+        waited = span.attributes.get(names.SPAN_QUEUE_DURATION)
+        if waited is not None:
+            pair = {key: labels[key] for key in (names.CLIENT, names.SERVER, names.TRANSPORT)}
+            pair |= {names.DESTINATION: destination, names.GROUP: self._group(said.group)}
+            runtime.edges.waited(waited, pair, context)
+
+
+def _start(runtime: Runtime, span: Span, kind: SpanKind, parent: Context) -> None:
+    attributes = getattr(span, "attributes", None) or {}
+    said = arrival(parent) if kind in _INBOUND else None
+    linked = kind is SpanKind.CONSUMER and bool(getattr(span, "links", None))
+    if said is None and not linked and _within_its_own_kind(kind, attributes, parent):
+        return
+    span.set_attribute(names.SPAN_BRIDGED, True)
+    if kind in _INBOUND:
+        _introduce(runtime, span, kind, said)
+
+
+def _introduce(runtime: Runtime, span: Any, kind: SpanKind, said: Inbound | None) -> None:
+    """Write the caller onto an inbound span, as the kit's own have it."""
+    if said is None and span.parent is not None and span.parent.is_remote:
+        said = Inbound("continued", span.parent)  # read by another propagator than ours
+    if said is None and kind is SpanKind.SERVER:
+        said = MISSING
+    if said is None:
+        return
+    span.set_attribute(names.SPAN_PROPAGATION, said.result)
+    client = runtime.peers.bounded(said.client)
+    if client != names.UNKNOWN:
+        span.set_attributes({names.SPAN_CLIENT: client, names.PEER_NAME: client})
+    if kind is SpanKind.CONSUMER and said.sent_at is not None:
+        span.set_attribute(names.SPAN_QUEUE_DURATION, time.time() - said.sent_at)
+
+
+def _within_its_own_kind(kind: SpanKind, attributes: Any, parent: Context) -> bool:
+    """Libraries call each other: two CLIENT spans of one transport are one crossing."""
+    outer = get_current_span(parent)
+    if getattr(outer, "kind", None) is not kind:
+        return False
+    transports = {
+        _foreign.transport(attributes),
+        _foreign.transport(getattr(outer, "attributes", None) or {}),
+    }
+    return len(transports) == 1 or names.UNKNOWN in transports
+
+
+def _is_no_crossing(span: Any, kind: SpanKind, attributes: Any, said: Reading) -> bool:
+    """Asking a broker for messages is no hop, unless the span continues the message's own trace."""
+    if kind is SpanKind.CLIENT:
+        return names.MESSAGING_SYSTEM in attributes
+    if kind is not SpanKind.CONSUMER or names.SPAN_PROPAGATION in attributes:
+        return False
+    return said.receives or not (span.links or names.MESSAGING_SYSTEM in attributes)
+
+
+def _pair(runtime: Runtime, kind: SpanKind, attributes: Any, said: Reading) -> dict[str, str]:
+    if kind in _INBOUND:
+        client = str(attributes.get(names.SPAN_CLIENT, names.UNKNOWN))
+        return {names.CLIENT: client, names.SERVER: runtime.service}
+    default = said.transport if kind is SpanKind.PRODUCER else said.address or names.UNKNOWN
+    server = runtime.peers.name_of(said.peer or said.address, said.peer or default)
+    return {names.CLIENT: runtime.service, names.SERVER: server}

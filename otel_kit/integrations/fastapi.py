@@ -9,17 +9,17 @@ where there is none OpenTelemetry's instrumentor, is bridged.
 
 from typing import Any
 
-from otel_kit.integrations._asgi import intercepted
+from otel_kit.integrations._asgi import NATIVE, intercepted
 from otel_kit.integrations._shape import Integration
 
 integration = Integration(
     "fastapi",
     supports="fastapi>=0.115,<1",
     contrib=("opentelemetry.instrumentation.fastapi:FastAPIInstrumentor",),
+    native="fastapi.telemetry",
 )
-_NATIVE = "fastapi.telemetry"
 
 
 @integration.wraps("fastapi:FastAPI.__call__")
 def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
-    return intercepted(wrapped, app, args, kwargs, ours={_NATIVE: None})
+    return intercepted(wrapped, app, args, kwargs, ours={NATIVE: None})

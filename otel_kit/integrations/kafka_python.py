@@ -11,20 +11,15 @@ from typing import Any
 from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
-from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._kafka import Groups, record_hop, send_hop
+from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
     "kafka-python",
     supports="kafka-python>=2.0.2,<4",
     contrib=("opentelemetry.instrumentation.kafka:KafkaInstrumentor",),
-    errors={
-        errors.KafkaTimeoutError: ErrorClass.TIMEOUT,
-        errors.RequestTimedOutError: ErrorClass.TIMEOUT,
-        errors.KafkaConnectionError: ErrorClass.CONNECTION,
-    },
+    errors=error_classes(errors),
 )
 groups = Groups()
 
@@ -34,9 +29,13 @@ def acknowledged(hop: ActiveHop, future: Any) -> None:
     future.add_errback(hop.end)
 
 
+def accepted(headers: Any) -> bool:
+    return headers is None or isinstance(headers, list)
+
+
 @integration.sends("kafka:KafkaProducer.send", ends=acknowledged)
 def send(call: Call) -> Hop:
-    return send_hop(call, call.instance.config["bootstrap_servers"], (list,))
+    return send_hop(call, call.instance.config["bootstrap_servers"], accepted)
 
 
 @integration.processes_each("kafka:KafkaConsumer.__next__", closed=("kafka:KafkaConsumer.close",))

@@ -1,7 +1,8 @@
 """`--subject` chooses whose instrumentation the contract is held against; the table is printed."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+import os
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -13,6 +14,9 @@ from otel_kit.testing import Telemetry, capture
 
 SUBJECTS = ("kit", "contrib")
 
+# The conventions' stable names, which are closest to what the contract asks for.
+os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+
 
 class Subject:
     """Whose instrumentation is under test: ours (`kit`) or OpenTelemetry's own (`contrib`)."""
@@ -22,11 +26,17 @@ class Subject:
 
     @contextmanager
     def record(
-        self, *libraries: str, service: str = "tested", sampler: Sampler = ALWAYS_ON
+        self,
+        *libraries: str,
+        service: str = "tested",
+        sampler: Sampler = ALWAYS_ON,
+        strict: bool = True,
     ) -> Iterator[Telemetry]:
         """Instrument the libraries and record what they emit."""
         if self.name == "kit":
-            with capture(service, sampler=sampler, integrations=libraries) as telemetry:
+            with capture(
+                service, sampler=sampler, strict=strict, integrations=libraries
+            ) as telemetry:
                 yield telemetry
             return
         telemetry = Telemetry(service, sampler)
@@ -56,6 +66,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("subject", subjects, indirect=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """OpenTelemetry's instrumentations are measured, not judged: none of it fails the run."""
+    kept, left_out = [], []
+    for item in items:
+        if _subject(item) != "contrib":
+            kept.append(item)
+        elif item.get_closest_marker("own"):
+            left_out.append(item)
+        else:
+            item.add_marker(pytest.mark.xfail(strict=False, reason="reported, not asserted"))
+            item.add_marker(pytest.mark.timeout(15))
+            kept.append(item)
+    if left_out:
+        items[:] = kept
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _subject(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("subject")
+
+
 @pytest.fixture(autouse=True)
 def _propagator_is_put_back() -> Iterator[None]:
     before = propagate.get_global_textmap()
@@ -63,26 +95,21 @@ def _propagator_is_put_back() -> Iterator[None]:
     assert propagate.get_global_textmap() is before
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or "subject" not in callspec.params:
-        return
-    if report.when == "call" or (report.when == "setup" and not report.passed):
-        library = next((p for k, p in callspec.params.items() if k.endswith("harness")), None)
-        report.user_properties.append(
-            (
-                "contract",
-                (
-                    callspec.params["subject"],
-                    str(getattr(library, "library", "")),
-                    item.originalname,
-                    report.outcome,
-                ),
-            )
-        )
+# -- the table ----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, object]:
+    report = yield
+    if _subject(item) is not None and (report.when == "call" or not report.passed):
+        params = item.callspec.params  # type: ignore[attr-defined]
+        library = next((getattr(p, "library", "") for k, p in params.items() if "harness" in k), "")
+        scenario = item.originalname.removeprefix("test_")  # type: ignore[attr-defined]
+        own = item.get_closest_marker("own") is not None
+        good = report.passed or (report.skipped and not hasattr(report, "wasxfail"))
+        row = (str(library), scenario, params["subject"], good, own)
+        report.user_properties.append(("contract", row))
+    return report
 
 
 def pytest_terminal_summary(
@@ -91,14 +118,29 @@ def pytest_terminal_summary(
     if config.getoption("--subject") == "kit":
         return
     rows: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for key, value in getattr(report, "user_properties", ()):
-                if key == "contract":
-                    subject, library, scenario, outcome = value
-                    rows[scenario.removeprefix("test_"), library][subject] = outcome
-    subjects = sorted({subject for row in rows.values() for subject in row})
+    for library, scenario, subject, good, own in _reported(terminalreporter):
+        row = rows[library, scenario]
+        if own:
+            row["contrib"] = "own"
+        # One that fails in any of its variants fails.
+        row[subject] = "passes" if good and row.get(subject) != "fails" else "fails"
     terminalreporter.section("contract: scenario × subject")
-    for (scenario, library), row in sorted(rows.items()):
-        marks = "  ".join(f"{s}: {row.get(s, '-'):8}" for s in subjects)
-        terminalreporter.write_line(f"{library:14} {scenario:64} {marks}")
+    for (library, scenario), row in sorted(rows.items()):
+        marks = "  ".join(f"{subject}: {row.get(subject, '-'):6}" for subject in SUBJECTS)
+        terminalreporter.write_line(f"{library:13} {scenario:62} {marks}")
+    for subject in SUBJECTS:
+        count = Counter(row.get(subject, "-") for row in rows.values())
+        said = ", ".join(f"{number} {word}" for word, number in sorted(count.items()))
+        terminalreporter.write_line(f"{subject}: {said}")
+    terminalreporter.write_line(
+        "contrib: OpenTelemetry's own instrumentations; own: what the kit alone sets out to do"
+    )
+
+
+def _reported(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str, bool, bool]]:
+    for reports in reporter.stats.values():
+        for report in reports:
+            for key, row in getattr(report, "user_properties", ()):
+                if key == "contract":
+                    library, scenario, subject, good, own = row
+                    yield library, scenario, subject, good, own

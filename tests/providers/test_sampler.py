@@ -14,7 +14,8 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
 
 from otel_kit import names
 from otel_kit._providers.sampler import SagaSampler
-from otel_kit.hops.keys import OWN_SPAN
+from otel_kit.hops import ActiveHop
+from otel_kit.hops.keys import HOP
 
 ROOT = context.Context()
 
@@ -166,7 +167,8 @@ class Seen(SpanProcessor):
 @contextmanager
 def own_span() -> Iterator[None]:
     """As the kit starts a span of its own."""
-    token = context.attach(context.set_value(OWN_SPAN, True))
+    starting = ActiveHop(None, SpanKind.CLIENT, None)
+    token = context.attach(context.set_value(HOP, starting))
     yield
     context.detach(token)
 

@@ -1,11 +1,18 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
+from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
+from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 
 CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, GrpcSync, GrpcAio]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, GrpcSyncServer, GrpcAioServer]
 """Libraries that answer requests."""
+PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+"""Libraries that send messages."""
+CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+"""Libraries that receive messages, one harness for each way of handing them out."""

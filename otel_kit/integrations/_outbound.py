@@ -1,0 +1,88 @@
+"""The wrapper around a function that sends a request or a message."""
+
+from collections.abc import Callable
+from inspect import iscoroutine, iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from otel_kit.hops import ActiveHop, Hop
+from otel_kit.integrations._patch import Call, parameters
+
+if TYPE_CHECKING:
+    from otel_kit.integrations._shape import Integration
+
+Verb = Callable[[Hop], ActiveHop]
+_NOTHING: tuple[None, None] = (None, None)
+
+
+class Outbound:
+    """Describes a call, and makes a hop of it unless there is nothing to describe."""
+
+    def __init__(
+        self,
+        integration: "Integration",
+        verb: Verb,
+        describe: Callable[[Call], Hop | None],
+        *,
+        answered: Callable[[ActiveHop, Any], None] | None = None,
+        ends: Callable[[ActiveHop, Any], None] | None = None,
+        current: bool = True,
+    ) -> None:
+        self._integration = integration
+        self._verb = verb
+        self._describe = describe
+        self._conclude = ends or answered
+        self._deferred = ends is not None
+        self._current = current
+        self._parameters: dict[Any, dict[str, tuple[int, Any]]] = {}
+
+    def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._integration.idle():
+            return wrapped(*args, **kwargs)
+        described = self._integration._guarded(self._described, wrapped, instance, args, kwargs)
+        hop, call = described or _NOTHING
+        if hop is None or call is None:  # not a hop, or a bug of ours: the call, untouched
+            return wrapped(*args, **kwargs)
+        if iscoroutinefunction(wrapped):
+            return self._awaited(hop, call, wrapped)
+        with self._verb(hop) as active:
+            if not self._current:
+                active.leave()
+            result = call.proceed(wrapped)
+            if iscoroutine(result):  # a plain function stands before one that is to be awaited
+                return self._finished(active.defer(), result)
+            self._concluded(active, instance if wrapped.__name__ == "__init__" else result)
+            return result
+
+    def _described(
+        self, wrapped: Any, instance: Any, args: Any, kwargs: Any
+    ) -> tuple[Hop | None, Call]:
+        names = self._parameters.get(function := getattr(wrapped, "__func__", wrapped))
+        if names is None:
+            names = self._parameters[function] = parameters(wrapped)
+        call = Call(instance, names, args, kwargs)
+        return self._describe(call), call
+
+    async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
+        with self._verb(hop) as active:
+            result = await call.proceed(wrapped)
+            self._concluded(active, result)
+            return result
+
+    async def _finished(self, active: ActiveHop, coroutine: Any) -> Any:
+        try:
+            result = await coroutine
+        except BaseException as error:
+            active.end(error)
+            raise
+        self._concluded(active, result)
+        if not self._deferred:
+            active.end()
+        return result
+
+    def _concluded(self, active: ActiveHop, result: Any) -> None:
+        if self._deferred:
+            active.defer()
+        if self._conclude is not None:
+            done = self._integration._done(self._conclude, active, result)
+            if self._deferred and not done:
+                active.end()  # nobody else would

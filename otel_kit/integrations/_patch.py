@@ -1,0 +1,98 @@
+"""An intercepted call with its arguments by name, and the patch that intercepts it."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import Parameter, signature
+from typing import Any
+
+import wrapt
+
+Undo = Callable[[], None]
+
+
+class Call:
+    """An intercepted call; arguments by name, however the caller passed them.
+
+    Reading a name the caller left out gives its default.  Writing replaces the argument for the
+    library, and changes nothing of the caller's.
+    """
+
+    __slots__ = ("_args", "_kwargs", "_names", "instance")
+
+    def __init__(
+        self, instance: Any, names: dict[str, tuple[int, Any]], args: tuple[Any, ...], kwargs: Any
+    ) -> None:
+        self.instance = instance
+        self._names = names
+        self._args = args
+        self._kwargs = kwargs
+
+    @classmethod
+    def of(cls, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> "Call":
+        """The call that a wrapper of `wrapped` was given."""
+        return cls(instance, parameters(wrapped), args, kwargs)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._kwargs:
+            return self._kwargs[name]
+        position, default = self._names[name]
+        return self._args[position] if position < len(self._args) else default
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        position, _ = self._names[name]
+        if name not in self._kwargs and position < len(self._args):
+            self._args = (*self._args[:position], value, *self._args[position + 1 :])
+        else:
+            self._kwargs = {**self._kwargs, name: value}
+
+    def proceed(self, wrapped: Callable[..., Any]) -> Any:
+        return wrapped(*self._args, **self._kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A wrapper and where it goes: `module:Class.method` or `module:function`."""
+
+    target: str
+    around: Callable[..., Any]
+
+
+def parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
+    """Position and default of each parameter; ValueError if the function does not tell."""
+    found = signature(bound).parameters.values()
+    unlimited = sys.maxsize
+    return {
+        p.name: (
+            unlimited if p.kind is Parameter.KEYWORD_ONLY else position,
+            None if p.default is Parameter.empty else p.default,
+        )
+        for position, p in enumerate(found)
+    }
+
+
+def applied(patch: Patch) -> Undo:
+    """Wrap the target; raises ImportError or AttributeError if the library lacks it."""
+    module, _, path = patch.target.partition(":")
+    parent: Any = importlib.import_module(module)
+    *owners, attribute = path.split(".")
+    for owner in owners:
+        parent = getattr(parent, owner)
+    own = vars(parent).get(attribute)
+    original = getattr(parent, attribute) if own is None else own
+    live = True
+    wrapper = wrapt.FunctionWrapper(original, patch.around, enabled=lambda: live)
+    setattr(parent, attribute, wrapper)
+
+    def undo() -> None:
+        nonlocal live
+        live = False
+        if vars(parent).get(attribute) is not wrapper:
+            return  # somebody has wrapped it since, and ours cannot be taken from within theirs
+        if own is None:
+            delattr(parent, attribute)
+        else:
+            setattr(parent, attribute, own)
+
+    return undo

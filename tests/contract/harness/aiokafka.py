@@ -1,0 +1,96 @@
+"""aiokafka: the producer, and a consumer that is iterated or asked by `getone`."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import aiokafka
+from aiokafka.errors import KafkaError
+
+from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+
+T = TypeVar("T")
+
+
+class AiokafkaProducer(ProducerHarness):
+    library = "aiokafka"
+
+    async def open(self) -> None:
+        self._producer = aiokafka.AIOKafkaProducer(bootstrap_servers=self.broker.bootstrap)
+        await self._producer.start()
+
+    async def close(self) -> None:
+        await self._producer.stop()
+
+    async def send(self, **arguments: Any) -> None:
+        await self._producer.send_and_wait(self.topic, **{"value": b"value", **arguments})
+
+    async def send_by_position(self, headers: object) -> None:
+        await (await self._producer.send(self.topic, b"value", None, None, None, headers))
+
+    async def send_and_look(self, look: Callable[[], None]) -> None:
+        acknowledged = await self._producer.send(self.topic, b"value")
+        assert not acknowledged.done()
+        look()
+        await acknowledged
+
+    async def send_refused(self, code: int) -> BaseException:
+        self.broker.refuse(code, times=1000)
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self.broker.bootstrap, request_timeout_ms=300, retry_backoff_ms=50
+        )
+        async with producer:
+            try:
+                await producer.send_and_wait(self.topic, b"value")
+            except KafkaError as error:
+                return error
+        raise AssertionError("the broker took the message")
+
+
+class AiokafkaIterated(ConsumerHarness):
+    library = "aiokafka"
+
+    async def open(self) -> None:
+        self.consumer = aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=self.broker.bootstrap,
+            group_id=self.group,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=10,
+        )
+        if self.group is not None:
+            self.consumer.subscribe([self.topic])
+        await self.consumer.start()
+        if self.group is None:
+            self.consumer.assign([aiokafka.TopicPartition(self.topic, 0)])
+
+    async def close(self) -> None:
+        await self.consumer.stop()
+
+    async def next(self) -> Any:
+        return await anext(self.consumer)
+
+    async def nothing(self) -> None:
+        assert await self.consumer.getmany(timeout_ms=20) == {}
+
+    async def batch(self, count: int) -> list[Any]:
+        found: list[Any] = []
+        while len(found) < count:
+            many = await self.consumer.getmany(timeout_ms=1000, max_records=count - len(found))
+            found += [record for records in many.values() for record in records]
+        return found
+
+    async def here(self, function: Callable[[], T]) -> T:
+        return function()
+
+    async def fail(self, error: Exception) -> None:
+        try:
+            raise error
+        finally:
+            await self.consumer.stop()
+
+    async def rewind(self) -> None:
+        await self.consumer.seek_to_beginning()
+
+
+class AiokafkaGetone(AiokafkaIterated):
+    async def next(self) -> Any:
+        return await self.consumer.getone()

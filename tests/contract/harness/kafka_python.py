@@ -1,0 +1,132 @@
+"""kafka-python: the producer, and a consumer that is iterated."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import kafka
+
+from tests.contract.harness.broker import API_VERSION
+from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+
+T = TypeVar("T")
+_TIMEOUT = 10
+
+
+class KafkaPythonProducer(ProducerHarness):
+    library = "kafka-python"
+
+    async def open(self) -> None:
+        self._producer = await asyncio.to_thread(self._connect)
+
+    def _connect(self, **options: Any) -> Any:
+        return kafka.KafkaProducer(
+            bootstrap_servers=self.broker.bootstrap, api_version=API_VERSION, **options
+        )
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._producer.close)
+
+    async def send(self, **arguments: Any) -> None:
+        def send() -> None:
+            future = self._producer.send(self.topic, **{"value": b"value", **arguments})
+            future.get(_TIMEOUT)
+
+        await asyncio.to_thread(send)
+
+    async def send_by_position(self, headers: object) -> None:
+        def send() -> None:
+            self._producer.send(self.topic, b"value", None, headers).get(_TIMEOUT)
+
+        await asyncio.to_thread(send)
+
+    async def send_and_look(self, look: Callable[[], None]) -> None:
+        def send() -> None:
+            with self._connect(linger_ms=60_000) as producer:
+                future = producer.send(self.topic, b"value")
+                look()
+                producer.flush(_TIMEOUT)
+                future.get(_TIMEOUT)
+
+        await asyncio.to_thread(send)
+
+    async def send_refused(self, code: int) -> BaseException:
+        def send() -> BaseException:
+            self.broker.refuse(code, times=1)
+            with self._connect(retries=0) as producer:
+                try:
+                    producer.send(self.topic, b"value").get(_TIMEOUT)
+                except kafka.errors.KafkaError as error:
+                    return error
+            raise AssertionError("the broker took the message")
+
+        return await asyncio.to_thread(send)
+
+
+class KafkaPythonConsumer(ConsumerHarness):
+    """A thread of its own, whose context stays from call to call, iterates the consumer."""
+
+    library = "kafka-python"
+
+    async def open(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._consumer = await self.here(self._connect)
+
+    def _connect(self) -> Any:
+        consumer = kafka.KafkaConsumer(
+            bootstrap_servers=self.broker.bootstrap,
+            api_version=API_VERSION,
+            group_id=self.group,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=10,
+            consumer_timeout_ms=1000 * _TIMEOUT,
+        )
+        if self.group is None:
+            consumer.assign([kafka.TopicPartition(self.topic, 0)])
+        else:
+            consumer.subscribe([self.topic])
+        return consumer
+
+    async def close(self) -> None:
+        await self.here(self._consumer.close)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+        self._thread.shutdown()
+
+    async def next(self) -> Any:
+        return await self.here(lambda: next(self._consumer, None))
+
+    async def nothing(self) -> None:
+        def ask() -> None:
+            self._consumer.config["consumer_timeout_ms"] = 20
+            assert list(self._consumer) == []
+            assert self._consumer.poll(timeout_ms=0) == {}
+
+        await self.here(ask)
+
+    async def batch(self, count: int) -> list[Any]:
+        def poll() -> list[Any]:
+            found: list[Any] = []
+            while len(found) < count:
+                for records in self._consumer.poll(1000, max_records=count - len(found)).values():
+                    found += records
+            return found
+
+        return await self.here(poll)
+
+    async def here(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    async def fail(self, error: Exception) -> None:
+        def handle() -> None:
+            try:
+                raise error
+            finally:
+                self._consumer.close()
+
+        await self.here(handle)
+
+    async def rewind(self) -> None:
+        await self.here(self._consumer.seek_to_beginning)

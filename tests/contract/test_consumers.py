@@ -1,0 +1,291 @@
+"""The contract of everything that hands out messages: what holds of any instrumentation."""
+
+import time
+
+import pytest
+from opentelemetry import baggage, context, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+from opentelemetry.trace import SpanKind, StatusCode
+
+from otel_kit import names
+from tests.contract.conftest import Subject
+from tests.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED
+from tests.contract.harness import CONSUMERS
+from tests.contract.harness.base import HandlerError
+from tests.contract.harness.messaging import ConsumerHarness, Headers, as_headers
+from tests.contract.measures import durations
+
+pytestmark = pytest.mark.parametrize("harness", CONSUMERS, ids=lambda h: h.__name__)
+Harness = type[ConsumerHarness]
+CONSUMER = SpanKind.CONSUMER
+
+
+def current_span_id() -> int:
+    return trace.get_current_span().get_span_context().span_id
+
+
+async def test_a_message_continues_the_trace_of_its_sender(
+    subject: Subject, harness: Harness
+) -> None:
+    """The CONSUMER span is a child of the span that sent the message."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+
+    span = telemetry.span(kind=CONSUMER)
+    assert span.context.trace_id == TRACE_ID
+    assert span.parent is not None
+    assert (span.parent.span_id, span.parent.is_remote) == (SPAN_ID, True)
+
+
+async def test_a_message_continues_its_trace_through_a_group(
+    subject: Subject, harness: Harness
+) -> None:
+    """A consumer that subscribes as a member of a group behaves the same."""
+    with subject.record(harness.library) as telemetry:
+        async with harness(grouped=True) as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+
+    assert telemetry.span(kind=CONSUMER).context.trace_id == TRACE_ID
+
+
+async def test_a_message_without_context_starts_a_trace(subject: Subject, harness: Harness) -> None:
+    """A message of an uninstrumented sender gets a root span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver()
+            await consumer.next()
+
+    assert telemetry.span(kind=CONSUMER).parent is None
+
+
+async def test_an_unsampled_sender_is_respected(subject: Subject, harness: Harness) -> None:
+    """No span is exported for a message of an unsampled trace."""
+    with subject.record(harness.library, sampler=ParentBased(ALWAYS_ON)) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(UNSAMPLED)
+            await consumer.next()
+
+    assert telemetry.spans == []
+
+
+async def test_baggage_reaches_the_handler(subject: Subject, harness: Harness) -> None:
+    """W3C baggage of the message is the baggage of its handler."""
+    with subject.record(harness.library):
+        async with harness() as consumer:
+            await consumer.deliver({**SAMPLED, "baggage": "saga.id=order%2017"})
+            await consumer.next()
+            seen = await consumer.here(lambda: dict(baggage.get_all()))
+
+    assert seen == {"saga.id": "order 17"}
+
+
+async def test_the_handler_runs_inside_the_span(subject: Subject, harness: Harness) -> None:
+    """The current span of the code that handles a message is its CONSUMER span."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            inside = await consumer.here(current_span_id)
+
+    assert inside == telemetry.span(kind=CONSUMER).context.span_id
+
+
+async def test_spans_of_the_handler_are_its_children(subject: Subject, harness: Harness) -> None:
+    """What the handler does is a child of the CONSUMER span, in the sender's trace."""
+    with subject.record(harness.library) as telemetry:
+        tracer = telemetry.tracer_provider.get_tracer("app")
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.here(lambda: tracer.start_span("work").end())
+
+    work = telemetry.span("work")
+    assert work.context.trace_id == TRACE_ID
+    assert work.parent is not None
+    assert work.parent.span_id == telemetry.span(kind=CONSUMER).context.span_id
+
+
+async def test_each_message_has_its_own_span(subject: Subject, harness: Harness) -> None:
+    """A loop over messages of several traces makes one span in each trace."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            for number in (1, 2, 3):
+                await consumer.deliver({"traceparent": f"00-{number:032x}-{SPAN_ID:016x}-01"})
+            for _ in range(3):
+                await consumer.next()
+
+    assert [span.context.trace_id for span in telemetry.matching(kind=CONSUMER)] == [1, 2, 3]
+
+
+async def test_the_span_lasts_while_the_message_is_handled(
+    subject: Subject, harness: Harness
+) -> None:
+    """The span ends when the next message is asked for, and not before."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            while_handled = len(telemetry.spans)
+            await consumer.next()
+            afterwards = len(telemetry.spans)
+
+    assert (while_handled, afterwards) == (0, 1)
+
+
+async def test_an_empty_poll_makes_no_span(subject: Subject, harness: Harness) -> None:
+    """Asking where no message is leaves no span and no measurement."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.nothing()
+
+    assert telemetry.spans == []
+    assert durations(telemetry, harness.transport, "consumer") == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param([("traceparent", b"\xff\xfe")], id="not UTF-8"),
+        pytest.param([("traceparent", None)], id="None"),
+        pytest.param([("traceparent", b"")], id="empty"),
+        pytest.param([("traceparent", b"0" * 10_000)], id="endless"),
+        pytest.param([("baggage", b"\xff"), ("tracestate", b"\xff")], id="baggage and state"),
+        pytest.param(
+            [*as_headers(SAMPLED), ("tracestate", b"otelkit=c:%ff;p:zz;t:zz")], id="our member"
+        ),
+    ],
+)
+async def test_undecodable_headers_never_break_the_loop(
+    subject: Subject, harness: Harness, headers: Headers
+) -> None:
+    """The message arrives as it was sent, and the loop goes on."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(headers)
+            await consumer.deliver(SAMPLED)
+            record = await consumer.next()
+            await consumer.next()
+
+    assert [tuple(header) for header in record.headers] == headers
+    assert len(telemetry.matching(kind=CONSUMER)) == 2
+
+
+async def test_of_two_contexts_the_latest_counts(subject: Subject, harness: Harness) -> None:
+    """A message that a careless forwarder left with two contexts continues the newer one."""
+    older = {"traceparent": f"00-{1:032x}-{1:016x}-01"}
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(as_headers(older) + as_headers(SAMPLED))
+            await consumer.next()
+
+    assert telemetry.span(kind=CONSUMER).context.trace_id == TRACE_ID
+
+
+async def test_a_redelivered_message_is_a_new_hop(subject: Subject, harness: Harness) -> None:
+    """A message that is handed out twice is handled twice."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.rewind()
+            await consumer.next()
+
+    assert len({span.context.span_id for span in telemetry.matching(kind=CONSUMER)}) == 2
+
+
+async def test_closing_the_consumer_ends_the_span(subject: Subject, harness: Harness) -> None:
+    """Whoever stops in the midst of a loop and closes the consumer has handled the message."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.close()
+
+            assert telemetry.span(kind=CONSUMER).status.status_code is StatusCode.UNSET
+
+
+async def test_a_handler_that_fails_ends_its_span_as_an_error(
+    subject: Subject, harness: Harness
+) -> None:
+    """An exception that leaves the loop and closes the consumer is the message's error."""
+    with subject.record(harness.library) as telemetry:
+        consumer = harness()
+        await consumer.open()
+        await consumer.deliver(SAMPLED)
+        await consumer.next()
+        with pytest.raises(HandlerError):
+            await consumer.fail(HandlerError("on purpose"))
+        await consumer.__aexit__()
+
+    span = telemetry.span(kind=CONSUMER)
+    assert span.status.status_code is StatusCode.ERROR
+    assert "HandlerError" in str((span.attributes or {})[names.ERROR_TYPE])
+
+
+async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> None:
+    """After the loop the context of its thread or task is what it was."""
+    with subject.record(harness.library):
+        async with harness() as consumer:
+            before = await consumer.here(context.get_current)
+            await consumer.deliver(SAMPLED)
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.next()
+            await consumer.close()
+
+            assert await consumer.here(context.get_current) is before
+
+
+async def test_two_consumers_are_read_in_turn(subject: Subject, harness: Harness) -> None:
+    """Each message is handled in its own trace, and no context is left behind."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as one, harness() as other:
+            other.here = one.here  # type: ignore[method-assign]  # both in the same thread
+            before = await one.here(context.get_current)
+            seen = []
+            for number in (1, 2, 3, 4):
+                consumer = one if number % 2 else other
+                await consumer.deliver({"traceparent": f"00-{number:032x}-{SPAN_ID:016x}-01"})
+                await consumer.next()
+                seen.append(await one.here(current_trace_id))
+            await one.close()
+            await other.close()
+            after = await one.here(context.get_current)
+
+    assert seen == [1, 2, 3, 4]
+    assert after is before
+    assert len(telemetry.matching(kind=CONSUMER)) == 4
+
+
+def current_trace_id() -> int:
+    return trace.get_current_span().get_span_context().trace_id
+
+
+async def test_handling_is_measured(subject: Subject, harness: Harness) -> None:
+    """The duration of handling is recorded under the conventions' name."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+
+    (point,) = durations(telemetry, harness.transport, "consumer")
+    assert point.count == 1
+    assert point.labels["messaging.destination.name"] == consumer.topic
+
+
+async def test_uninstrumenting_puts_the_library_back(subject: Subject, harness: Harness) -> None:
+    """After the end of instrumentation a message is handed out without a span."""
+    with subject.record(harness.library) as telemetry:
+        pass
+    async with harness() as consumer:
+        await consumer.deliver(SAMPLED, timestamp_ms=int(time.time() * 1000))
+        await consumer.next()
+        current = await consumer.here(context.get_current)
+
+    assert telemetry.spans == []
+    assert current == Context()

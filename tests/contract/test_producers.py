@@ -1,0 +1,306 @@
+"""The contract of everything that sends messages."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
+
+from otel_kit import names
+from tests.contract.conftest import Subject
+from tests.contract.contexts import SAMPLED, SPAN_ID
+from tests.contract.harness import PRODUCERS
+from tests.contract.harness.broker import MESSAGE_TOO_LARGE, REQUEST_TIMED_OUT, Broker
+from tests.contract.harness.messaging import Headers, ProducerHarness, as_headers
+from tests.contract.measures import durations, edge
+
+pytestmark = pytest.mark.parametrize("harness", PRODUCERS, ids=lambda h: h.__name__)
+Harness = type[ProducerHarness]
+PRODUCER = SpanKind.PRODUCER
+
+
+def named(headers: Headers, name: str) -> list[str]:
+    """The values of the headers of that name."""
+    return [(value or b"").decode() for key, value in headers if key == name]
+
+
+def parent_id(headers: Headers) -> int:
+    """The span that the one `traceparent` of a message names."""
+    (traceparent,) = named(headers, "traceparent")
+    return int(traceparent.split("-")[2], 16)
+
+
+async def test_the_message_carries_the_context_of_the_producer_span(
+    subject: Subject, harness: Harness
+) -> None:
+    """The message that arrives names the PRODUCER span as parent."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send()
+
+    (headers,) = await producer.received()
+    assert parent_id(headers) == telemetry.span(kind=PRODUCER).context.span_id
+
+
+async def test_the_producer_span_is_a_child_of_the_callers_span(
+    subject: Subject, harness: Harness
+) -> None:
+    """A message sent within a span continues its trace."""
+    with subject.record(harness.library) as telemetry:
+        tracer = telemetry.tracer_provider.get_tracer("app")
+        async with harness() as producer:
+            with tracer.start_as_current_span("app") as outer:
+                await producer.send()
+
+    parent = telemetry.span(kind=PRODUCER).parent
+    assert parent is not None
+    assert outer.get_span_context().span_id == parent.span_id
+
+
+async def test_an_unsampled_caller_stays_unsampled(subject: Subject, harness: Harness) -> None:
+    """The sampled flag of the current span goes out, and no span is exported."""
+    with subject.record(harness.library, sampler=ALWAYS_OFF) as telemetry:
+        async with harness() as producer:
+            await producer.send()
+
+    (headers,) = await producer.received()
+    flags = int(named(headers, "traceparent")[0].rpartition("-")[2], 16)
+    assert not flags & TraceFlags.SAMPLED
+    assert telemetry.spans == []
+
+
+async def test_baggage_goes_out(subject: Subject, harness: Harness) -> None:
+    """W3C baggage of the current context reaches the topic."""
+    with subject.record(harness.library):
+        token = context.attach(baggage.set_baggage("saga.id", "order 17"))
+        async with harness() as producer:
+            await producer.send()
+        context.detach(token)
+
+    (headers,) = await producer.received()
+    assert "saga.id=order+17" in named(headers, "baggage")[0].replace("%20", "+")
+
+
+@pytest.mark.own
+async def test_the_sender_names_itself_and_its_time_in_tracestate(
+    subject: Subject, harness: Harness
+) -> None:
+    """Our tracestate member names the sender, its span and the time of sending."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send()
+
+    (headers,) = await producer.received()
+    span = telemetry.span(kind=PRODUCER)
+    member, sent = named(headers, "tracestate")[0].rsplit(";t:", 1)
+    assert member == f"otelkit=c:tested;p:{span.context.span_id:016x}"
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert span.start_time <= int(sent, 16) <= span.end_time
+
+
+async def test_the_callers_headers_are_not_changed(subject: Subject, harness: Harness) -> None:
+    """A list of headers used for many messages stays as it is, and no message grows."""
+    with subject.record(harness.library):
+        headers = [("x-own", b"1")]
+        async with harness() as producer:
+            for _ in range(3):
+                await producer.send(headers=headers)
+
+    assert headers == [("x-own", b"1")]
+    for received in await producer.received(3):
+        assert len(named(received, "traceparent")) == 1
+        assert named(received, "x-own") == ["1"]
+
+
+async def test_headers_by_position_arrive(subject: Subject, harness: Harness) -> None:
+    """Headers given by position go out with the context beside them."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send_by_position([("x-own", b"1")])
+
+    (headers,) = await producer.received()
+    assert named(headers, "x-own") == ["1"]
+    assert parent_id(headers) == telemetry.span(kind=PRODUCER).context.span_id
+
+
+async def test_no_headers_by_position_are_no_headers(subject: Subject, harness: Harness) -> None:
+    """`None` in the place of the headers sends the message, with its context."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send_by_position(None)
+
+    (headers,) = await producer.received()
+    assert parent_id(headers) == telemetry.span(kind=PRODUCER).context.span_id
+
+
+async def test_a_tuple_of_headers_is_what_the_library_makes_of_it(
+    subject: Subject, harness: Harness
+) -> None:
+    """Sent with its context where the library takes a tuple, else refused in its own words."""
+    tuple_of_headers = (("x-own", b"1"),)
+    async with harness() as producer:
+        said = await refusal(producer, tuple_of_headers)
+        with subject.record(harness.library):
+            assert await refusal(producer, tuple_of_headers) == said
+
+    if said is None:
+        _, headers = await producer.received(2)
+        assert len(named(headers, "traceparent")) == 1
+
+
+async def test_bad_headers_raise_what_the_library_raises(
+    subject: Subject, harness: Harness
+) -> None:
+    """Headers that are no headers at all meet the library's own exception."""
+    async with harness() as producer:
+        said = await refusal(producer, 5)
+        with subject.record(harness.library, strict=False):
+            assert await refusal(producer, 5) == said
+
+    assert said is not None
+
+
+async def refusal(producer: ProducerHarness, headers: object) -> str | None:
+    """What the library says to these headers."""
+    try:
+        await producer.send(headers=headers)
+    except (TypeError, ValueError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+async def test_a_forwarded_message_takes_its_new_parent(subject: Subject, harness: Harness) -> None:
+    """Headers of a consumed message, sent on, name the span that sends them, and no other."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send(headers=as_headers(SAMPLED))
+
+    (headers,) = await producer.received()
+    assert parent_id(headers) == telemetry.span(kind=PRODUCER).context.span_id
+
+
+async def test_a_forwarded_message_is_linked_to_its_origin(
+    subject: Subject, harness: Harness
+) -> None:
+    """The context that a forwarded message came with is a link of the span that sends it on."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send(headers=as_headers(SAMPLED))
+
+    (link,) = telemetry.span(kind=PRODUCER).links
+    assert link.context.span_id == SPAN_ID
+
+
+async def test_a_send_lasts_until_it_is_acknowledged(subject: Subject, harness: Harness) -> None:
+    """The PRODUCER span is not over while the broker does not have the message."""
+    with subject.record(harness.library) as telemetry:
+        early: list[Any] = []
+        async with harness() as producer:
+            await producer.send_and_look(lambda: early.extend(telemetry.spans))
+
+    assert early == []
+    assert telemetry.span(kind=PRODUCER).status.status_code is StatusCode.UNSET
+
+
+async def test_a_refused_message_is_an_error(subject: Subject, harness: Harness) -> None:
+    """A message that the broker refuses ends its span as an error, with the error's type."""
+    cluster = Broker()
+    with subject.record(harness.library) as telemetry:
+        async with harness(cluster) as producer:
+            error = await producer.send_refused(MESSAGE_TOO_LARGE)
+
+    span = telemetry.span(kind=PRODUCER)
+    assert span.status.status_code is StatusCode.ERROR
+    assert type(error).__name__ in str((span.attributes or {})[names.ERROR_TYPE])
+    cluster.close()
+
+
+@pytest.mark.own
+@pytest.mark.parametrize(
+    ("code", "error_class"), [(MESSAGE_TOO_LARGE, "client_error"), (REQUEST_TIMED_OUT, "timeout")]
+)
+async def test_a_refused_message_is_classed(
+    subject: Subject, harness: Harness, code: int, error_class: str
+) -> None:
+    """The edge tells a message that is wrong from a broker that does not keep up."""
+    cluster = Broker()
+    with subject.record(harness.library) as telemetry:
+        async with harness(cluster) as producer:
+            await producer.send_refused(code)
+
+    assert edge(telemetry, harness.transport, "producer", error_class=error_class) == 1
+    cluster.close()
+
+
+async def test_a_send_that_raises_is_recorded(subject: Subject, harness: Harness) -> None:
+    """A value that cannot be sent raises the library's exception, and its span is an error."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            with pytest.raises(TypeError):
+                await producer.send(value="a str, no bytes")
+
+    assert telemetry.span(kind=PRODUCER).status.status_code is StatusCode.ERROR
+
+
+async def test_a_send_is_measured(subject: Subject, harness: Harness) -> None:
+    """The duration of a send is recorded under the conventions' name."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send()
+
+    (point,) = durations(telemetry, harness.transport, "producer")
+    assert point.count == 1
+    assert point.labels["messaging.destination.name"] == producer.topic
+
+
+@pytest.mark.own
+async def test_the_edge_has_its_labels_and_no_others(subject: Subject, harness: Harness) -> None:
+    """An edge has sender, broker, transport, side and operation: nothing unbounded."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as producer:
+            await producer.send()
+
+    (point,) = telemetry.points(names.HOP_DURATION)
+    assert dict(point.labels) == {
+        "client": "tested",
+        "server": "kafka",
+        "transport": "kafka",
+        "side": "producer",
+        "operation": f"send {producer.topic}",
+    }
+
+
+async def test_fifty_concurrent_sends_do_not_mix(subject: Subject, harness: Harness) -> None:
+    """Each of many concurrent messages is a child of its own caller."""
+    with subject.record(harness.library) as telemetry:
+        tracer = telemetry.tracer_provider.get_tracer("app")
+
+        async def one(producer: ProducerHarness, number: int) -> None:
+            with tracer.start_as_current_span(f"app {number}"):
+                await producer.send(headers=[("number", str(number).encode())])
+
+        async with harness() as producer:
+            await asyncio.gather(*(one(producer, number) for number in range(50)))
+
+    app = {span.context.span_id: span.name for span in telemetry.matching(kind=SpanKind.INTERNAL)}
+    sent = {s.context.span_id: app[s.parent.span_id] for s in telemetry.matching(kind=PRODUCER)}
+    arrived = await producer.received(50)
+    assert len({parent_id(headers) for headers in arrived}) == 50
+    for headers in arrived:
+        assert sent[parent_id(headers)] == f"app {named(headers, 'number')[0]}"
+
+
+async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> None:
+    """After a send the current context is what it was, also after an error."""
+    with subject.record(harness.library):
+        before = context.get_current()
+        async with harness() as producer:
+            await producer.send()
+            with pytest.raises(TypeError):
+                await producer.send(value="a str, no bytes")
+
+        assert before is context.get_current()
+        assert not trace.get_current_span().get_span_context().is_valid
