@@ -40,12 +40,16 @@ def failing(record: Any) -> None:
         raise ERROR
 
 
-ERROR = HandlerError("on purpose")
+class OutOfStock(HandlerError):
+    """What an application tells the kit to be no failure of its own."""
+
+
+ERROR = OutOfStock("on purpose")
 
 
 async def test_a_handlers_error_is_raised_unchanged(subject: Subject, harness: Harness) -> None:
     """`process(record)` raises the very same exception, and its span and edge have its class."""
-    otel_kit.classify_as(otel_kit.ErrorClass.BUSINESS, HandlerError)
+    otel_kit.classify_as(otel_kit.ErrorClass.BUSINESS, OutOfStock)
     with subject.record(harness.library) as telemetry:
         async with harness() as consumer:
             await consumer.deliver(from_kit("shop"))
