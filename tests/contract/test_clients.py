@@ -1,8 +1,8 @@
 """The contract of everything that sends requests."""
 
 import asyncio
+import contextlib
 import copy
-from contextlib import suppress
 
 import pytest
 from opentelemetry import baggage, context, trace
@@ -14,6 +14,7 @@ from otel_kit.testing import Telemetry
 from tests.contract.conftest import Subject
 from tests.contract.harness import CLIENTS
 from tests.contract.harness.base import Behaviour, ClientHarness
+from tests.contract.measures import durations, error_type
 
 pytestmark = pytest.mark.parametrize("harness", CLIENTS, ids=lambda h: h.__name__)
 Harness = type[ClientHarness]
@@ -81,6 +82,7 @@ async def test_baggage_goes_out(subject: Subject, harness: Harness) -> None:
     assert "saga.id=order+17" in client.seen[0].headers["baggage"].replace("%20", "+")
 
 
+@pytest.mark.own
 async def test_the_caller_names_itself_in_tracestate(subject: Subject, harness: Harness) -> None:
     """Our tracestate member is leftmost and names the caller and its span."""
     with subject.record(harness.library) as telemetry:
@@ -91,6 +93,7 @@ async def test_the_caller_names_itself_in_tracestate(subject: Subject, harness: 
     assert client.seen[0].headers["tracestate"] == f"otelkit=c:tested;p:{span_id:016x}"
 
 
+@pytest.mark.own
 async def test_server_timing_names_the_server(subject: Subject, harness: Harness) -> None:
     """The edge's server is who answered, and the span knows how long the server took."""
     with subject.record(harness.library) as telemetry:
@@ -104,6 +107,7 @@ async def test_server_timing_names_the_server(subject: Subject, harness: Harness
     assert edge(telemetry, harness, server="billing", operation=harness.operation) == 1
 
 
+@pytest.mark.own
 async def test_a_failure_after_an_answer_counts_for_the_same_server(
     subject: Subject, harness: Harness
 ) -> None:
@@ -118,6 +122,7 @@ async def test_a_failure_after_an_answer_counts_for_the_same_server(
     assert edge(telemetry, harness, server="billing", error_class="timeout") == 1
 
 
+@pytest.mark.own
 async def test_an_unnamed_server_is_its_address(subject: Subject, harness: Harness) -> None:
     """Without Server-Timing the edge's server is host and port."""
     with subject.record(harness.library) as telemetry:
@@ -128,70 +133,135 @@ async def test_an_unnamed_server_is_its_address(subject: Subject, harness: Harne
     assert edge(telemetry, harness, server=address) == 1
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "error_class"),
-    [
-        (Behaviour.CLIENT_ERROR, "client_error"),
-        (Behaviour.SERVER_ERROR, "server_error"),
-        (Behaviour.THROTTLED, "throttled"),
-    ],
-)
-async def test_an_error_answer_is_classed(
-    subject: Subject, harness: Harness, behaviour: Behaviour, error_class: str
+ERRORS = {
+    Behaviour.CLIENT_ERROR: "client_error",
+    Behaviour.SERVER_ERROR: "server_error",
+    Behaviour.THROTTLED: "throttled",
+}
+
+
+@pytest.mark.parametrize("behaviour", ERRORS)
+async def test_an_error_answer_is_an_error(
+    subject: Subject, harness: Harness, behaviour: Behaviour
 ) -> None:
-    """Span and edge have the error class; the span's status is ERROR with an error.type."""
+    """The span's status is ERROR with an error.type, and the duration tells the failure."""
     with subject.record(harness.library) as telemetry:
         async with harness() as client:
-            with suppress(Exception):  # some libraries raise for an error answer
-                await client.request(behaviour)
+            await refused(client, behaviour)
 
     span = telemetry.span(kind=CLIENT)
-    assert error_class == (span.attributes or {})[names.SPAN_ERROR_CLASS]
     assert names.ERROR_TYPE in (span.attributes or {})
     assert StatusCode.ERROR is span.status.status_code
-    assert edge(telemetry, harness, error_class=error_class) == 1
+    assert error_type(durations(telemetry, harness.transport, "client")) is not None
 
 
-async def test_a_timeout_is_recorded_and_raised(subject: Subject, harness: Harness) -> None:
-    """The library's own exception arrives; a duration with class timeout is recorded."""
+@pytest.mark.own
+@pytest.mark.parametrize("behaviour", ERRORS)
+async def test_an_error_answer_is_classed(
+    subject: Subject, harness: Harness, behaviour: Behaviour
+) -> None:
+    """Span and edge have the error's class, one vocabulary over all transports."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await refused(client, behaviour)
+
+    attributes = telemetry.span(kind=CLIENT).attributes or {}
+    assert ERRORS[behaviour] == attributes[names.SPAN_ERROR_CLASS]
+    assert edge(telemetry, harness, error_class=ERRORS[behaviour]) == 1
+
+
+async def refused(client: ClientHarness, behaviour: Behaviour) -> None:
+    """A request that is answered by an error, for which some libraries raise."""
+    with contextlib.suppress(Exception):
+        await client.request(behaviour)
+    assert client.seen
+
+
+async def test_a_timeout_is_raised_and_an_error(subject: Subject, harness: Harness) -> None:
+    """The library's own exception arrives, and the span's status is ERROR."""
     with subject.record(harness.library) as telemetry:
         async with harness() as client:
             with pytest.raises(harness.timeout_error):
                 await client.request(Behaviour.SILENT, timeout=0.1)
 
     assert StatusCode.ERROR is telemetry.span(kind=CLIENT).status.status_code
-    assert edge(telemetry, harness, error_class="timeout") == 1
+
+
+async def test_a_duration_is_recorded_when_the_call_times_out(
+    subject: Subject, harness: Harness
+) -> None:
+    """A request that nobody answers is measured, and the measurement tells that it failed."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            with pytest.raises(harness.timeout_error):
+                await client.request(Behaviour.SILENT, timeout=0.1)
+
+    points = durations(telemetry, harness.transport, "client")
+    assert [point.count for point in points] == [1]
+    assert error_type(points) is not None
 
 
 async def test_a_duration_is_recorded_when_the_call_raises(
     subject: Subject, harness: Harness
 ) -> None:
-    """A refused connection counts, under a class that says so."""
+    """A refused connection is measured, and the measurement tells that it failed."""
     with subject.record(harness.library) as telemetry:
         async with harness() as client:
             with pytest.raises(harness.connection_error):
                 await client.unreachable()
 
-    point = telemetry.points(names.HOP_DURATION)[0]
-    assert point.count == 1
-    assert point.labels["error_class"] in ("connection", "unavailable")
+    points = durations(telemetry, harness.transport, "client")
+    assert [point.count for point in points] == [1]
+    assert error_type(points) is not None
 
 
+@pytest.mark.own
+async def test_a_call_that_raises_is_classed(subject: Subject, harness: Harness) -> None:
+    """A timeout and a refused connection count under classes that say so."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            with pytest.raises(harness.timeout_error):
+                await client.request(Behaviour.SILENT, timeout=0.1)
+            with pytest.raises(harness.connection_error):
+                await client.unreachable()
+
+    points = telemetry.points(names.HOP_DURATION, client="tested", side="client")
+    classes = {str(point.labels["error_class"]) for point in points}
+    assert sum(point.count for point in points) == 2
+    assert classes in ({"timeout", "connection"}, {"timeout", "unavailable"})
+
+
+async def test_a_cancelled_call_is_recorded(subject: Subject, harness: Harness) -> None:
+    """A cancelled call ends its span and is measured."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as client:
+            await cancelled(client, harness)
+
+    assert len(telemetry.matching(kind=CLIENT)) == 1
+    assert [p.count for p in durations(telemetry, harness.transport, "client")] == [1]
+
+
+@pytest.mark.own
 async def test_cancellation_is_cancelled(subject: Subject, harness: Harness) -> None:
     """A cancelled call ends its hop with class cancelled, and is no error of the span."""
     with subject.record(harness.library) as telemetry:
         async with harness() as client:
-            asked = asyncio.Event()
-            client.on_seen = asked.set
-            task = asyncio.create_task(client.request(Behaviour.SILENT, timeout=1))
-            await asked.wait()
-            task.cancel()
-            with pytest.raises((asyncio.CancelledError, harness.timeout_error)):
-                await task
-            await client.settled()
+            await cancelled(client, harness)
 
     error_class = (telemetry.span(kind=CLIENT).attributes or {})[names.SPAN_ERROR_CLASS]
     assert error_class == client.cancelled_class
+
+
+async def cancelled(client: ClientHarness, harness: Harness) -> None:
+    """A request whose task is cancelled when the server has it."""
+    asked = asyncio.Event()
+    client.on_seen = asked.set
+    task = asyncio.create_task(client.request(Behaviour.SILENT, timeout=1))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises((asyncio.CancelledError, harness.timeout_error)):
+        await task
+    await client.settled()
 
 
 async def test_the_callers_headers_object_is_not_changed(
