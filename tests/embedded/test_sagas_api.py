@@ -102,10 +102,20 @@ def test_a_span_is_answered_with_all_it_has(client: Client) -> None:
             "partially_compensated",
         ),
     ],
+    ids=[
+        "running",
+        "stuck",
+        "compensating",
+        "completed",
+        "failed",
+        "compensated",
+        "nonsense",
+        "partial",
+    ],
 )
 def test_the_state_is_inferred(client: Client, spans: Callable[[], list[Span]], state: str) -> None:
     """The latest outcome rules, then a compensation, then quiet for 60 s is stuck, else running."""
-    for span in reversed(spans):
+    for span in reversed(spans()):
         client.send(build.traces([span]))
 
     assert _row(client)["state"] == state
