@@ -4,9 +4,10 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import pytest
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
 from otel_kit.integrations import load
@@ -40,7 +41,10 @@ class Subject:
                 yield telemetry
             return
         telemetry = Telemetry(service, sampler)
+        # The one of synchronous gRPC clients asks for the global provider, whatever it was given.
+        ours = {"_TRACER_PROVIDER": telemetry.tracer_provider}
         with ExitStack() as undo:
+            undo.enter_context(patch.multiple(trace, **ours))
             for library in libraries:
                 instrumentors = list(load(library).instrumentors(load=True))
                 assert instrumentors, f"no instrumentation of {library} by OpenTelemetry"

@@ -1,5 +1,6 @@
 """Sagas: state, step, stitching over traces, pages, and logs."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -80,31 +81,41 @@ def test_a_span_is_answered_with_all_it_has(client: Client) -> None:
 @pytest.mark.parametrize(
     ("spans", "state"),
     [
-        ([_step("reserve")], "running"),
-        ([_step("reserve", seconds_ago=61)], "stuck"),
-        ([_step("reserve"), _step("undo reserve", "compensation")], "compensating"),
-        ([build.span(attributes=_attributes(outcome="completed"))], "completed"),
-        ([build.span(attributes=_attributes(outcome="failed"), seconds_ago=99)], "failed"),
+        (lambda: [_step("reserve")], "running"),
+        (lambda: [_step("reserve", seconds_ago=61)], "stuck"),
+        (lambda: [_step("reserve"), _step("undo reserve", "compensation")], "compensating"),
+        (lambda: [build.span(attributes=_attributes(outcome="completed"))], "completed"),
+        (lambda: [build.span(attributes=_attributes(outcome="failed"), seconds_ago=99)], "failed"),
         (
-            [
+            lambda: [
                 _step("undo reserve", "compensation"),
                 build.span(attributes=_attributes(outcome="compensated"), seconds_ago=9),
             ],
             "compensated",
         ),
-        ([build.span(attributes=_attributes(outcome="nonsense"))], "running"),
+        (lambda: [build.span(attributes=_attributes(outcome="nonsense"))], "running"),
         (
-            [
+            lambda: [
                 build.span(attributes=_attributes(outcome="failed"), seconds_ago=9),
                 build.span(attributes=_attributes(outcome="partially_compensated")),
             ],
             "partially_compensated",
         ),
     ],
+    ids=[
+        "running",
+        "stuck",
+        "compensating",
+        "completed",
+        "failed",
+        "compensated",
+        "nonsense",
+        "partial",
+    ],
 )
-def test_the_state_is_inferred(client: Client, spans: list[Span], state: str) -> None:
+def test_the_state_is_inferred(client: Client, spans: Callable[[], list[Span]], state: str) -> None:
     """The latest outcome rules, then a compensation, then quiet for 60 s is stuck, else running."""
-    for span in reversed(spans):
+    for span in reversed(spans()):
         client.send(build.traces([span]))
 
     assert _row(client)["state"] == state

@@ -214,6 +214,10 @@ class GrpcSyncServer(_Server):
 
 
 class GrpcAioServer(_Server):
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: set[asyncio.Task[Any]] = set()
+
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server(handlers=(Handlers(self._answer, self._parts),))
         self._port = self._server.add_insecure_port("127.0.0.1:0")
@@ -222,6 +226,16 @@ class GrpcAioServer(_Server):
 
     async def __aexit__(self, *error: object) -> None:
         await self._server.stop(None)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Stopping a server does not wait for handlers that are being cancelled."""
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def _saw(self, context: Any) -> None:
+        super()._saw(context)
+        if (call := asyncio.current_task()) is not None:
+            self._calls.add(call)
 
     async def _answer(self, request: bytes, context: Any) -> bytes:
         self._saw(context)

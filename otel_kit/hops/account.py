@@ -1,0 +1,178 @@
+"""What is known of a hop by its end, and what is made of it: measurements, and the span's end."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+
+from otel_kit import names
+from otel_kit.errors import ErrorClass, classify
+from otel_kit.hops import propagation
+from otel_kit.hops.edges import SIDES
+from otel_kit.hops.hop import Hop, Outcome
+from otel_kit.hops.propagation import MISSING, Inbound
+
+if TYPE_CHECKING:
+    from otel_kit.hops.runtime import Runtime
+
+INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
+OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
+
+
+class Sender(NamedTuple):
+    """Who sent a request or a message: what its headers said, its bounded name, the message."""
+
+    said: Inbound
+    client: str
+    part: Hop
+
+
+@dataclass(slots=True)
+class Account:
+    """Filled in from the begin of a hop to its end."""
+
+    hop: Hop
+    kind: SpanKind
+    operation: str = ""
+    server: str = ""
+    senders: list[Sender] = field(default_factory=list)
+    """Of an inbound hop: one, or one for each message of a batch."""
+    attributes: dict[str, Any] = field(default_factory=dict)
+    """Those of the span that the description did not know."""
+    status: Any = None
+    """The transport's own: an HTTP code, a gRPC status name."""
+    description: str | None = None
+
+    def __post_init__(self) -> None:
+        self.operation = self.hop.operation
+
+    # -- who sent it --------------------------------------------------------------------------
+
+    def add_sender(self, runtime: "Runtime", said: Inbound, part: Hop) -> None:
+        """Name the sender of `part`, on the span too."""
+        client = runtime.peers.bounded(said.client)
+        if client != names.UNKNOWN:
+            self.attributes.setdefault(names.SPAN_CLIENT, client)
+            self.attributes.setdefault(names.PEER_NAME, client)
+        self.senders.append(Sender(said, client, part))
+
+    def add_senders(self, runtime: "Runtime", links: list[Link]) -> None:
+        """Link each message of a batch; those that a loop handed out are counted already."""
+        for part in self.hop.parts:
+            said = MISSING
+            if part.carrier is not None:
+                said = propagation.inbound(runtime.propagator.extract(part.carrier, Context()))
+            if said.parent is not None:
+                links.append(Link(said.parent))
+            if runtime.handed_out.find(part) is None:
+                self.add_sender(runtime, said, part)
+
+    # -- how it ended -------------------------------------------------------------------------
+
+    def outcome(self, error: BaseException | None) -> Outcome:
+        """How the hop ended, by the transport's status and the exception, if any."""
+        outcome = Outcome()
+        if self.status is not None:
+            outcome = self.hop.convention.outcome(self.status, self.kind)
+        if error is None:
+            return outcome
+        default = ErrorClass.UNKNOWN if self.kind in OUTBOUND else ErrorClass.SERVER_ERROR
+        error_class = classify(error, outcome.error_class or default)
+        return outcome._replace(
+            error_class=error_class,
+            error_type=outcome.error_type or _type_name(error),
+            failed=error_class is not ErrorClass.CANCELLED,
+        )
+
+    def record(
+        self, runtime: "Runtime", seconds: float, outcome: Outcome, context: Context
+    ) -> None:
+        """Measure the hop under our names and the conventions'."""
+        if self.kind is SpanKind.INTERNAL:  # the loop's hop was counted
+            return
+        labels: dict[str, Any] = {
+            names.CLIENT: runtime.service,
+            names.SERVER: self.server,
+            names.TRANSPORT: self.hop.system,
+            names.SIDE: SIDES[self.kind],
+            names.OPERATION: self.operation,
+        }
+        if outcome.error_class:
+            labels[names.ERROR_CLASS] = outcome.error_class.value
+        if self.kind in OUTBOUND:
+            runtime.edges.hop(seconds, labels, context)
+        for sender in self.senders:
+            self._record_sender(runtime, seconds, labels, sender, context)
+        self._record_conventional(runtime, seconds, outcome, context)
+
+    def finish(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
+        """Write the outcome onto the span, and end it."""
+        if span.is_recording():
+            self._add_outcome(outcome)
+            span.set_attributes(self.attributes)
+            if self.operation != self.hop.operation:
+                span.update_name(self.operation)
+            if outcome.failed:
+                if error is not None:
+                    span.record_exception(error)
+                description = str(error) if error else self.description
+                span.set_status(Status(StatusCode.ERROR, description))
+        span.end()
+
+    def _add_outcome(self, outcome: Outcome) -> None:
+        if self.kind in OUTBOUND:
+            self.attributes[names.PEER_NAME] = self.server
+        self.attributes.update(outcome.attributes)
+        if outcome.error_type:
+            self.attributes[names.ERROR_TYPE] = outcome.error_type
+        if outcome.error_class:
+            self.attributes[names.SPAN_ERROR_CLASS] = outcome.error_class.value
+
+    # -- its measurements ---------------------------------------------------------------------
+
+    def _record_sender(
+        self, runtime: "Runtime", seconds: float, labels: Any, sender: Sender, context: Context
+    ) -> None:
+        """Each message of a batch counts for its own edge, and took as long as the batch."""
+        said, client, part = sender
+        if self.kind is SpanKind.CONSUMER and runtime.handed_out.counted(said.parent):
+            return
+        edge = {**labels, names.CLIENT: client}
+        if part is not self.hop:
+            edge[names.OPERATION] = part.operation
+        runtime.edges.hop(seconds, edge, context)
+        runtime.edges.arrived(said.result, runtime.service, part.system, part.destination)
+        sent_at = said.sent_at or part.sent_at
+        if self.kind is SpanKind.CONSUMER and sent_at is not None:
+            wait = time.time() - seconds - sent_at
+            waited = runtime.edges.waited(wait, self._queue_labels(client, part), context)
+            self.attributes.setdefault(names.SPAN_QUEUE_DURATION, waited)
+
+    def _queue_labels(self, client: str, part: Hop) -> dict[str, Any]:
+        return {
+            names.CLIENT: client,
+            names.SERVER: self.server,
+            names.TRANSPORT: part.system,
+            names.DESTINATION: part.destination,
+            names.GROUP: part.group,
+        }
+
+    def _record_conventional(
+        self, runtime: "Runtime", seconds: float, outcome: Outcome, context: Context
+    ) -> None:
+        convention = self.hop.convention
+        known = {**self.hop.attributes, **self.attributes, **outcome.attributes}
+        labels = {key: known[key] for key in convention.labels if key in known}
+        if outcome.error_type:
+            labels[names.ERROR_TYPE] = outcome.error_type
+        duration, count = convention.durations.get(self.kind), convention.counts.get(self.kind)
+        messages = len(self.hop.parts) or 1
+        runtime.edges.conventional(duration, count, seconds, messages, labels, context)
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    prefix = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return prefix + kind.__qualname__
