@@ -149,6 +149,10 @@ class Integration:
         """What `consumer` handed out one by one and is still being handled."""
         return self._loops.handling(consumer)
 
+    def asked_again(self, consumer: object) -> None:
+        """The caller asks by another function than the one that handed out: it is done with it."""
+        self._loops.asked_again(consumer)
+
     # -- life -----------------------------------------------------------------------------------
 
     def install(self) -> Undo:

@@ -128,6 +128,7 @@ def started(call: Call) -> None:
 
 @integration.asks("aiokafka:AIOKafkaConsumer.getmany")
 def asked(call: Call) -> None:
+    integration.asked_again(call.instance)
     consumers.of(call.instance).asked()
 
 

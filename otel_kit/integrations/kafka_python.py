@@ -112,6 +112,7 @@ consumers = Consumers(Lag())
 @integration.asks("kafka:KafkaConsumer.poll")
 def asked(call: Call) -> None:
     # Iterating polls too, and moves the position on record by record.
+    integration.asked_again(call.instance)
     consumers.of(call.instance).asked(whole=call["update_offsets"])
 
 

@@ -130,3 +130,15 @@ class KafkaPythonConsumer(ConsumerHarness):
 
     async def rewind(self) -> None:
         await self.here(self._consumer.seek_to_beginning)
+
+    async def pause(self) -> None:
+        await self.here(lambda: self._consumer.pause(*self._consumer.assignment()))
+
+    async def resume(self) -> None:
+        await self.here(lambda: self._consumer.resume(*self._consumer.assignment()))
+
+    async def commit(self) -> None:
+        await self.here(self._consumer.commit)
+
+    async def unsubscribe(self) -> None:
+        await self.here(self._consumer.unsubscribe)
