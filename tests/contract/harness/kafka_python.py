@@ -86,6 +86,8 @@ class KafkaPythonConsumer(ConsumerHarness):
             consumer.assign([kafka.TopicPartition(self.topic, 0)])
         else:
             consumer.subscribe([self.topic])
+            # Learnt before joining the group, or it joins twice: the second takes long.
+            consumer.partitions_for_topic(self.topic)
         return consumer
 
     async def close(self) -> None:
