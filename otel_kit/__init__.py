@@ -7,6 +7,7 @@ otel_kit.instrument("orders")
 from otel_kit._instrument import Kit, instrument
 from otel_kit.errors import ErrorClass, classify_as
 from otel_kit.exceptions import OtelKitError
+from otel_kit.gauges.queues import QueueWatch, watch_queue
 from otel_kit.hops import (
     Hop,
     call,
@@ -25,6 +26,7 @@ __all__ = [
     "Hop",
     "Kit",
     "OtelKitError",
+    "QueueWatch",
     "Saga",
     "call",
     "classify_as",
@@ -40,4 +42,5 @@ __all__ = [
     "send",
     "serve",
     "step",
+    "watch_queue",
 ]

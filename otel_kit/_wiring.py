@@ -10,6 +10,7 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span, TracerProvider
 
 from otel_kit import hops, integrations, names, sagas
+from otel_kit.gauges.readings import readings
 from otel_kit.hops.propagation import Propagator
 from otel_kit.integrations import bridge
 from otel_kit.settings import Settings
@@ -35,15 +36,18 @@ def wire(
     """
     before, runtime = propagate.get_global_textmap(), hops.current()
     propagator = Propagator(settings.service_name, other_propagators)
+    meter = meter_provider.get_meter(names.SCOPE)
+    unread = readings.install(meter, settings.metric_interval / 1000)
 
     def put_back() -> None:
+        unread()
         propagate.set_global_textmap(before)
         hops.configure(runtime)
 
     hops.configure(
         hops.Runtime(
             tracer=tracer_provider.get_tracer(names.SCOPE),
-            meter=meter_provider.get_meter(names.SCOPE),
+            meter=meter,
             logger=logger_provider.get_logger(names.SCOPE),
             settings=settings,
             propagator=propagator,

@@ -163,3 +163,21 @@ class EdgeRecord:
     errors: Mapping[str, int] = field(default_factory=dict)
     duration: Quantiles = Quantiles()
     queue: Quantiles = Quantiles()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """A queue and one group of its consumers.
+
+    ``depth`` and ``lag`` are messages, ``lag_time_s`` the age of the oldest that is not handled;
+    None where nobody reports them.  ``wait`` is the dwell of the ``consumed`` messages.
+    """
+
+    transport: str
+    destination: str
+    group: str
+    depth: float | None = None
+    lag: float | None = None
+    lag_time_s: float | None = None
+    consumed: int = 0
+    wait: Quantiles = Quantiles()

@@ -19,6 +19,7 @@ from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
 from otel_kit.embedded.metrics.edges import edges
+from otel_kit.embedded.metrics.queues import queues
 from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.embedded.metrics.store import MetricStore
 from otel_kit.embedded.saga_queries import SagaQuery
@@ -30,6 +31,7 @@ from otel_kit.records import (
     EdgeRecord,
     LogRecord,
     OperationRecord,
+    QueueRecord,
     SagaDetail,
     SagaRecord,
     TraceRecord,
@@ -132,6 +134,10 @@ class Store:
     def edges(self) -> list[EdgeRecord]:
         """Pairs of services, from the hop metrics kept."""
         return edges(self._metrics.all())
+
+    def queues(self) -> list[QueueRecord]:
+        """Queues, from the gauges of now and the dwell of all messages kept."""
+        return queues(self._metrics.all(), self._metrics.live(time.time_ns()))
 
     def live_series(self) -> list[tuple[SeriesKey, Series]]:
         """Metric series that are not stale."""

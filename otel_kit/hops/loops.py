@@ -54,6 +54,11 @@ class Loops:
         """
         self._end(consumer, sys.exception())
 
+    def handling(self, consumer: object) -> list[Hop]:
+        """What `consumer` handed out and somebody is still handling; from any thread."""
+        taken = list(self._open.get(id(consumer), ()))
+        return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
+
     def stop(self) -> None:
         """End all that was handed out by anyone."""
         self._sweep()

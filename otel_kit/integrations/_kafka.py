@@ -1,15 +1,21 @@
 """What the Kafka clients share: the shape of a record and of a send, and the protocol's errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+from otel_kit import names
 from otel_kit.errors import ErrorClass
+from otel_kit.gauges.consumers import Message
 from otel_kit.hops import Hop, incoming, outgoing
 from otel_kit.hops.carriers import Pairs
 from otel_kit.integrations._shape import Call
 
 SYSTEM = "kafka"
+PATIENCE = 3.0
+"""Seconds that a broker may take to say where a partition ends."""
+BUSY = 2.0
+"""Seconds without a fetch after which a consumer no longer knows it."""
 _REMEMBERED = 1000
 _BY_CODE = {
     7: ErrorClass.TIMEOUT,
@@ -72,16 +78,41 @@ def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]
 
 
 def record_hop(record: Any, group: str | None) -> Hop:
-    timestamp = record.timestamp
     return incoming(
         SYSTEM,
         record.topic,
         carrier=Pairs(list(record.headers or ())),
-        sent_at=timestamp / 1000 if timestamp is not None and timestamp > 0 else None,
+        sent_at=_seconds(record.timestamp),
         group=group,
         partition=record.partition,
         offset=record.offset,
     )
+
+
+def handled_up_to(offsets: Any) -> dict[Any, int] | None:
+    """The offsets of a commit; None if the client commits all that it handed out."""
+    if not offsets:
+        return None
+    # A named tuple or a plain one: the offset comes first.
+    return {at: each if isinstance(each, int) else each[0] for at, each in offsets.items()}
+
+
+def firsts(batch: Any) -> list[Message]:
+    """The first message of each partition of a batch."""
+    records = (each[0] for each in batch.values() if each)
+    return [((r.topic, r.partition), r.offset, _seconds(r.timestamp)) for r in records]
+
+
+def being_handled(hops: list[Hop]) -> Iterator[Message]:
+    """The messages of these hops."""
+    for hop in hops:
+        partition = int(str(hop.attributes[names.MESSAGING_PARTITION]))
+        offset = int(str(hop.attributes[names.MESSAGING_KAFKA_OFFSET]))
+        yield (hop.destination, partition), offset, hop.sent_at
+
+
+def _seconds(timestamp: int | None) -> float | None:
+    return timestamp / 1000 if timestamp is not None and timestamp > 0 else None
 
 
 def _first(servers: Any) -> str | None:

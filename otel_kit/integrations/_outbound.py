@@ -5,7 +5,7 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._patch import Call, parameters
+from otel_kit.integrations._patch import Call
 
 if TYPE_CHECKING:
     from otel_kit.integrations._shape import Integration
@@ -33,7 +33,6 @@ class Outbound:
         self._conclude = ends or answered
         self._deferred = ends is not None
         self._current = current
-        self._parameters: dict[Any, dict[str, tuple[int, Any]]] = {}
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if self._integration.idle():
@@ -56,10 +55,7 @@ class Outbound:
     def _described(
         self, wrapped: Any, instance: Any, args: Any, kwargs: Any
     ) -> tuple[Hop | None, Call]:
-        names = self._parameters.get(function := getattr(wrapped, "__func__", wrapped))
-        if names is None:
-            names = self._parameters[function] = parameters(wrapped)
-        call = Call(instance, names, args, kwargs)
+        call = Call.of(wrapped, instance, args, kwargs)
         return self._describe(call), call
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:

@@ -31,8 +31,12 @@ class Call:
 
     @classmethod
     def of(cls, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> "Call":
-        """The call that a wrapper of `wrapped` was given."""
-        return cls(instance, parameters(wrapped), args, kwargs)
+        """The call that a wrapper of `wrapped` was given; ValueError if it hides its parameters."""
+        function = getattr(wrapped, "__func__", wrapped)
+        names = _known.get(function)
+        if names is None:
+            names = _known[function] = _parameters(wrapped)
+        return cls(instance, names, args, kwargs)
 
     def __getitem__(self, name: str) -> Any:
         if name in self._kwargs:
@@ -59,8 +63,11 @@ class Patch:
     around: Callable[..., Any]
 
 
-def parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
-    """Position and default of each parameter; ValueError if the function does not tell."""
+_known: dict[Any, dict[str, tuple[int, Any]]] = {}
+
+
+def _parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
+    """Position and default of each parameter."""
     found = signature(bound).parameters.values()
     unlimited = sys.maxsize
     return {

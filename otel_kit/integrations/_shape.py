@@ -109,6 +109,19 @@ class Integration:
 
         return declare
 
+    def asks(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(call)` is told of a call before it is made; it makes no hop."""
+
+        def declare(told: Callable[[Call], None]) -> Callable[[Call], None]:
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs)))
+                return wrapped(*args, **kwargs)
+
+            self._patches += [Patch(target, around) for target in targets]
+            return told
+
+        return declare
+
     def describes(self, message_type: type) -> Callable[[Any], Any]:
         """`description(message) -> Hop`: makes `otel_kit.process(message)` know the type."""
 
@@ -131,6 +144,14 @@ class Integration:
             return around
 
         return declare
+
+    def handling(self, consumer: object) -> list[Hop]:
+        """What `consumer` handed out one by one and is still being handled."""
+        return self._loops.handling(consumer)
+
+    def asked_again(self, consumer: object) -> None:
+        """The caller asks by another function than the one that handed out: it is done with it."""
+        self._loops.asked_again(consumer)
 
     # -- life -----------------------------------------------------------------------------------
 

@@ -8,13 +8,29 @@ through; write `with otel_kit.process(records):` there.
 """
 
 import asyncio
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import ConsumerRecord, errors
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from otel_kit.gauges.backlog import Known
+from otel_kit.gauges.consumers import Consumers, Message, Offsets, Partition
+from otel_kit.gauges.sampler import on_loop
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
+from otel_kit.integrations._kafka import (
+    BUSY,
+    PATIENCE,
+    SYSTEM,
+    Groups,
+    being_handled,
+    error_classes,
+    firsts,
+    handled_up_to,
+    record_hop,
+    send_hop,
+)
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -51,6 +67,7 @@ def send(call: Call) -> Hop:
     "aiokafka:AIOKafkaConsumer.getone", closed=("aiokafka:AIOKafkaConsumer.stop",)
 )
 def handed_out(record: "ConsumerRecord[Any, Any]", consumer: Any) -> Hop:
+    consumers.of(consumer)  # it may have been started before it could be seen
     return record_hop(record, groups.remember(record.topic, consumer._group_id))
 
 
@@ -58,8 +75,68 @@ def handed_out(record: "ConsumerRecord[Any, Any]", consumer: Any) -> Hop:
 def polled(consumer: Any, records: Any) -> None:
     for partition in records:
         groups.remember(partition.topic, consumer._group_id)
+    consumers.of(consumer).returned(firsts(records))
 
 
 @integration.describes(ConsumerRecord)
 def received(record: "ConsumerRecord[Any, Any]") -> Hop:
     return record_hop(record, groups.of(record.topic))
+
+
+# -- lag ----------------------------------------------------------------------------------------
+
+
+class Lag:
+    """What a consumer knows of its partitions; it fetches by itself, whatever is asked of it."""
+
+    system = SYSTEM
+
+    def group(self, consumer: Any) -> str | None:
+        group: str | None = consumer._group_id
+        return group
+
+    def partitions(self, consumer: Any, away: float) -> Mapping[Partition, Known]:
+        subscription = consumer._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or consumer._closed:
+            return {}
+        recently = (time.time() - BUSY) * 1000
+        return {
+            partition: Known(
+                state.position, state.highwater, not state.paused and fetched_at > recently
+            )
+            for partition in assignment.tps
+            if (state := assignment.state_value(partition)).has_valid_position
+            for fetched_at in [state.timestamp or 0]
+        }
+
+    def handling(self, consumer: Any) -> Iterable[Message]:
+        return being_handled(integration.handling(consumer))
+
+    def ends(self, consumer: Any, partitions: list[Partition]) -> Offsets:
+        found: Offsets = on_loop(consumer._loop, lambda: consumer.end_offsets(partitions), PATIENCE)
+        return found
+
+
+consumers = Consumers(Lag())
+
+
+@integration.asks("aiokafka:AIOKafkaConsumer.start")
+def started(call: Call) -> None:
+    consumers.of(call.instance)
+
+
+@integration.asks("aiokafka:AIOKafkaConsumer.getmany")
+def asked(call: Call) -> None:
+    integration.asked_again(call.instance)
+    consumers.of(call.instance).asked()
+
+
+@integration.asks("aiokafka:AIOKafkaConsumer.commit")
+def committed(call: Call) -> None:
+    consumers.of(call.instance).committed(handled_up_to(call["offsets"]))
+
+
+@integration.asks("aiokafka:AIOKafkaConsumer.stop")
+def closed(call: Call) -> None:
+    consumers.forget(call.instance)

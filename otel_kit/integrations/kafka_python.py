@@ -6,13 +6,27 @@ ends when the next one is asked for: the loop body is the handler.  `poll()` ret
 can be seen working through; write `with otel_kit.process(record):` there.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
+from otel_kit.gauges.backlog import Known
+from otel_kit.gauges.consumers import Consumers, Message, Offsets, Partition
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._kafka import Groups, error_classes, record_hop, send_hop
+from otel_kit.integrations._kafka import (
+    BUSY,
+    PATIENCE,
+    SYSTEM,
+    Groups,
+    being_handled,
+    error_classes,
+    firsts,
+    handled_up_to,
+    record_hop,
+    send_hop,
+)
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -47,8 +61,66 @@ def handed_out(record: ConsumerRecord, consumer: Any) -> Hop:
 def polled(consumer: Any, records: Any) -> None:
     for partition in records:
         groups.remember(partition.topic, consumer.config["group_id"])
+    consumers.of(consumer).returned(firsts(records))
 
 
 @integration.describes(ConsumerRecord)
 def received(record: ConsumerRecord) -> Hop:
     return record_hop(record, groups.of(record.topic))
+
+
+# -- lag ----------------------------------------------------------------------------------------
+
+
+class Lag:
+    """What a consumer knows of its partitions."""
+
+    system = SYSTEM
+
+    def group(self, consumer: Any) -> str | None:
+        group: str | None = consumer.config["group_id"]
+        return group
+
+    def partitions(self, consumer: Any, away: float) -> Mapping[Partition, Known]:
+        if consumer._closed:
+            return {}
+        # The subscription's own methods take its lock; a copy of its dict needs none.
+        assigned = dict(consumer._subscription.assignment)
+        return {
+            partition: Known(
+                getattr(position, "offset", position),
+                state.highwater,
+                not state.paused and state.highwater is not None and away < BUSY,
+            )
+            for partition, state in assigned.items()
+            if (position := state.position) is not None
+        }
+
+    def handling(self, consumer: Any) -> Iterable[Message]:
+        return being_handled(integration.handling(consumer))
+
+    def ends(self, consumer: Any, partitions: list[Partition]) -> Offsets:
+        if getattr(consumer, "_net", None) is None:
+            return {}  # before 3.0 the connection belongs to the thread that polls
+        found: Offsets = consumer.end_offsets(partitions, timeout_ms=int(PATIENCE * 1000))
+        return found
+
+
+consumers = Consumers(Lag())
+
+
+@integration.asks("kafka:KafkaConsumer.poll")
+def asked(call: Call) -> None:
+    # Iterating polls too, and moves the position on record by record.
+    integration.asked_again(call.instance)
+    consumers.of(call.instance).asked(whole=call["update_offsets"])
+
+
+@integration.asks("kafka:KafkaConsumer.commit", "kafka:KafkaConsumer.commit_async")
+def committed(call: Call) -> None:
+    consumers.of(call.instance).committed(handled_up_to(call["offsets"]))
+
+
+@integration.asks("kafka:KafkaConsumer.close")
+def closed(call: Call) -> None:
+    consumers.forget(call.instance)

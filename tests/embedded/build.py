@@ -88,15 +88,27 @@ def log(body: str = "hello", **fields: Any) -> LogRecord:
 
 
 def metrics(
-    found: Iterable[Metric], service: str = "orders", instance: str = "one"
+    found: Iterable[Metric], service: str = "orders", instance: str = "one", scope: str = ""
 ) -> ExportMetricsServiceRequest:
     """A request with the metrics of one service instance."""
     request = ExportMetricsServiceRequest()
     group = request.resource_metrics.add()
     identity = {"service.name": service, "service.instance.id": instance}
     group.resource.attributes.extend(pairs(identity))
-    group.scope_metrics.add().metrics.extend(found)
+    scope_metrics = group.scope_metrics.add()
+    scope_metrics.scope.name = scope
+    scope_metrics.metrics.extend(found)
     return request
+
+
+def gauge(
+    name: str, value: float, unit: str = "", *, seconds_ago: float = 0, **attributes: Any
+) -> Metric:
+    """A gauge with one point."""
+    metric = Metric(name=name, unit=unit)
+    at = time.time_ns() - int(seconds_ago * SECOND)
+    metric.gauge.data_points.add(as_double=value, time_unix_nano=at, attributes=pairs(attributes))
+    return metric
 
 
 def counter(name: str, value: int, delta: bool = False, **attributes: Any) -> Metric:

@@ -37,23 +37,15 @@ def _value(client: Client, name: str, **labels: str) -> float:
     return value
 
 
-def _gauge(name: str, value: float, unit: str = "", **attributes: Any) -> Metric:
-    metric = Metric(name=name, unit=unit)
-    metric.gauge.data_points.add(
-        as_double=value, time_unix_nano=time.time_ns(), attributes=build.pairs(attributes)
-    )
-    return metric
-
-
 @pytest.mark.parametrize(
     ("metric", "name"),
     [
-        (_gauge("queue.depth", 1, "{message}"), "queue_depth"),
-        (_gauge("cpu.utilization", 1, "1"), "cpu_utilization_ratio"),
-        (_gauge("lag.time", 1, "s"), "lag_time_seconds"),
-        (_gauge("disk.speed", 1, "By/s"), "disk_speed_bytes_per_second"),
-        (_gauge("already_seconds", 1, "s"), "already_seconds"),
-        (_gauge("2nd-name", 1), "_2nd_name"),
+        (build.gauge("queue.depth", 1, "{message}"), "queue_depth"),
+        (build.gauge("cpu.utilization", 1, "1"), "cpu_utilization_ratio"),
+        (build.gauge("lag.time", 1, "s"), "lag_time_seconds"),
+        (build.gauge("disk.speed", 1, "By/s"), "disk_speed_bytes_per_second"),
+        (build.gauge("already_seconds", 1, "s"), "already_seconds"),
+        (build.gauge("2nd-name", 1), "_2nd_name"),
         (build.counter("visits", 1), "visits_total"),
         (build.counter("requests_total", 1), "requests_total"),
     ],
@@ -68,7 +60,7 @@ def test_names_follow_the_prometheus_conventions(client: Client, metric: Metric,
 def test_labels_are_sanitised_and_never_take_the_place_of_ours(client: Client) -> None:
     """Attributes become legal labels, escaped; job and instance come from the resource."""
     attributes = {"http.route": '/a"b\\c\nd', "job": "mine", "yes": True, "a.b": "1", "a-b": "2"}
-    client.send(build.metrics([_gauge("g", 1, **attributes)]))
+    client.send(build.metrics([build.gauge("g", 1, **attributes)]))
     labels = {
         "http_route": '/a"b\\c\nd',
         "exported_job": "mine",
@@ -185,7 +177,7 @@ def test_openmetrics_has_exemplars(client: Client) -> None:
 
 def test_special_values_and_clashing_types_leave_the_page_readable(client: Client) -> None:
     """NaN and infinity are written as Prometheus does; of two types of one name one is shown."""
-    client.send(build.metrics([_gauge("a", math.nan), _gauge("b", -math.inf)]))
+    client.send(build.metrics([build.gauge("a", math.nan), build.gauge("b", -math.inf)]))
     client.send(build.metrics([build.histogram("a", [1.0], [1, 1], unit="")]))
 
     assert math.isnan(_value(client, "a"))
@@ -201,7 +193,7 @@ def test_special_values_and_clashing_types_leave_the_page_readable(client: Clien
         build.histogram("bad", [math.nan], [1, 1]),
         build.histogram("bad", [float(n) for n in range(600)], [1] * 601),
         _exponential(21, 0, [1]),
-        _gauge("bad", 1, long="x" * 9_000),
+        build.gauge("bad", 1, long="x" * 9_000),
     ],
 )
 def test_points_that_make_no_sense_are_rejected_alone(client: Client, metric: Metric) -> None:
@@ -216,8 +208,8 @@ def test_points_that_make_no_sense_are_rejected_alone(client: Client, metric: Me
 
 def test_a_point_without_value_ends_its_series(client: Client) -> None:
     """A point flagged as "no recorded value" takes the series off the page."""
-    client.send(build.metrics([_gauge("g", 1)]))
-    ended = _gauge("g", 0)
+    client.send(build.metrics([build.gauge("g", 1)]))
+    ended = build.gauge("g", 0)
     ended.gauge.data_points[0].flags = 1
     client.send(build.metrics([ended]))
 
@@ -227,7 +219,7 @@ def test_a_point_without_value_ends_its_series(client: Client) -> None:
 def test_series_without_updates_for_five_minutes_are_left_out(tmp_path: Path) -> None:
     """A series that nobody has updated for five minutes is stale."""
     with collector(tmp_path) as client:
-        client.send(build.metrics([_gauge("old", 1), _gauge("new", 1)]))
+        client.send(build.metrics([build.gauge("old", 1), build.gauge("new", 1)]))
     with sqlite3.connect(tmp_path / "telemetry.db") as connection:
         ago = time.time_ns() - 301 * build.SECOND
         connection.execute("UPDATE series SET updated_at = ? WHERE key LIKE '%old%'", (ago,))
@@ -240,11 +232,11 @@ def test_series_without_updates_for_five_minutes_are_left_out(tmp_path: Path) ->
 def test_the_number_of_series_is_bounded_and_known_ones_go_on() -> None:
     """Series past the limit are refused and counted; those known keep being updated."""
     with collector(max_size=8 * MIB) as client:
-        many = [_gauge("many", 1, number=number) for number in range(5_000)]
+        many = [build.gauge("many", 1, number=number) for number in range(5_000)]
         answer = client.send(build.metrics(many))
         partial = ExportMetricsServiceResponse.FromString(answer.content).partial_success
         kept = len(_samples(client)["many"])
-        client.send(build.metrics([_gauge("many", 2, number=0)]))
+        client.send(build.metrics([build.gauge("many", 2, number=0)]))
 
         assert partial.rejected_data_points == 5_000 - kept
         assert "too many metric series" in partial.error_message

@@ -14,13 +14,18 @@ from demo.storage.database import open_database
 
 async def main() -> None:
     database = open_database("orders", book.SCHEMA + outbox.SCHEMA)
+
+    async def waiting() -> int:  # on the loop, where the database is used
+        return outbox.depth(database)
+
     async with aio.producer("orders") as producer, aio.consumer("orders", *HEARS) as consumer:
         relay = Relay(database, producer)
         orchestrator = Orchestrator(database, relay)
         server = new_server(Servicer(database, relay))
         await server.start()
-        ready()
-        await until_stopped(relay.run(), aio.consume(consumer, producer, orchestrator.hear))
+        with otel_kit.watch_queue("outbox", depth=waiting, transport="sqlite"):
+            ready()
+            await until_stopped(relay.run(), aio.consume(consumer, producer, orchestrator.hear))
         await server.stop(grace=1)
 
 

@@ -60,6 +60,12 @@ def unsent(database: sqlite3.Connection, limit: int = 100) -> list[OutboxRow]:
     ]
 
 
+def depth(database: sqlite3.Connection) -> int:
+    """How many messages wait to be sent."""
+    (count,) = database.execute("SELECT count(*) FROM outbox WHERE NOT sent").fetchone()
+    return int(count)
+
+
 def mark_sent(database: sqlite3.Connection, row: OutboxRow) -> None:
     database.execute("UPDATE outbox SET sent = 1 WHERE position = ?", (row.position,))
 

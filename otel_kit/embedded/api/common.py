@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from otel_kit.embedded.config import MAX_LIMIT, MAX_NAME, MAX_VALUE
 from otel_kit.embedded.problems import Malformed, NotFound, Refused, Unavailable
-from otel_kit.records import AttributeValue
+from otel_kit.records import AttributeValue, Quantiles
 
 _log = logging.getLogger(__name__)
 
@@ -131,3 +131,8 @@ def plain(value: AttributeValue) -> Any:
 def cut(text: str) -> str:
     """At most `MAX_VALUE` characters; what is cut ends with an ellipsis."""
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
+
+
+def quantiles(prefix: str, found: Quantiles) -> dict[str, float | None]:
+    """The fields of a row that show quantiles, in seconds."""
+    return {f"{prefix}{name}": getattr(found, name) for name in ("p50_s", "p95_s", "p99_s")}

@@ -6,9 +6,9 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.routing import Route
 
-from otel_kit.embedded.api.common import cursor, get, limit, page
+from otel_kit.embedded.api.common import cursor, get, limit, page, quantiles
 from otel_kit.embedded.store import Store
-from otel_kit.records import EdgeRecord, Quantiles
+from otel_kit.records import EdgeRecord
 
 _DEFAULT_LIMIT: Final = 500
 
@@ -37,10 +37,6 @@ def _edge(edge: EdgeRecord) -> dict[str, Any]:
         "side": edge.side,
         "calls": edge.calls,
         "errors": dict(edge.errors),
-        **_quantiles("", edge.duration),
-        **_quantiles("queue_", edge.queue),
+        **quantiles("", edge.duration),
+        **quantiles("queue_", edge.queue),
     }
-
-
-def _quantiles(prefix: str, quantiles: Quantiles) -> dict[str, float | None]:
-    return {f"{prefix}{name}": getattr(quantiles, name) for name in ("p50_s", "p95_s", "p99_s")}

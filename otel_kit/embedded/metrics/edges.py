@@ -12,7 +12,7 @@ from typing import Final
 from otel_kit import names
 from otel_kit.embedded.metrics import values
 from otel_kit.embedded.metrics.series import Series, SeriesKey
-from otel_kit.records import EdgeRecord, Quantiles
+from otel_kit.records import EdgeRecord
 
 _RECEIVING: Final = frozenset({"server", "consumer"})
 _Pair = tuple[str, str, str]
@@ -45,7 +45,7 @@ def edges(items: Iterable[tuple[SeriesKey, Series]]) -> list[EdgeRecord]:
     """One record for each (client, server, transport), sorted."""
     found: dict[_Pair, _Edge] = {}
     for key, state in items:
-        histogram = _histogram(state.value)
+        histogram = values.as_histogram(state.value)
         if histogram is None or key.name not in (names.HOP_DURATION, names.QUEUE_DURATION):
             continue
         attributes = dict(key.attributes)
@@ -59,21 +59,8 @@ def edges(items: Iterable[tuple[SeriesKey, Series]]) -> list[EdgeRecord]:
     return [_record(pair, edge) for pair, edge in sorted(found.items())]
 
 
-def _histogram(value: values.Value) -> values.Histogram | None:
-    if isinstance(value, values.Exponential):
-        return value.as_histogram()
-    return value if isinstance(value, values.Histogram) else None
-
-
 def _record(pair: _Pair, edge: _Edge) -> EdgeRecord:
     side, measured = edge.measured()
     calls = sum(histogram.count for histogram in measured.histograms)
-    duration, queue = _quantiles(measured.histograms), _quantiles(edge.queue)
+    duration, queue = values.quantiles(measured.histograms), values.quantiles(edge.queue)
     return EdgeRecord(*pair, side, calls, measured.errors, duration, queue)
-
-
-def _quantiles(histograms: list[values.Histogram]) -> Quantiles:
-    histogram = values.total(histograms)
-    if histogram is None:
-        return Quantiles()
-    return Quantiles(*(histogram.quantile(q) for q in (0.5, 0.95, 0.99)))

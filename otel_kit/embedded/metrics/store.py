@@ -11,9 +11,12 @@ from typing import Final
 
 from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import MAX_SERIES, SERIES_STALE_S
-from otel_kit.embedded.metrics.series import Point, Series, SeriesKey
+from otel_kit.embedded.metrics.series import GAUGE, Point, Series, SeriesKey
+from otel_kit.names import SCOPE
 
 _STALE_NS: Final = int(SERIES_STALE_S * 1e9)
+_ONE_EXPORT_NS: Final = 10**9
+"""Points of one export may differ so much in time: a large one goes out in several requests."""
 _ROW_BYTES: Final = 64
 """What a row costs beside its text."""
 
@@ -102,9 +105,22 @@ class MetricStore:
             return list(self._series.items())
 
     def live(self, now_ns: int) -> Iterator[tuple[SeriesKey, Series]]:
-        """Those updated within `SERIES_STALE_S`."""
+        """Those updated within `SERIES_STALE_S`, but for the kit's gauges that a process left out.
+
+        What such a gauge watched is gone (a closed consumer, say), while counts stay true.
+        """
         oldest = now_ns - _STALE_NS
-        return (item for item in self.all() if item[1].updated_ns >= oldest)
+        found = [item for item in self.all() if item[1].updated_ns >= oldest]
+        latest: dict[tuple[str, str], int] = {}
+        for key, state in found:
+            if key.scope == SCOPE:
+                process = (key.service, key.instance)
+                latest[process] = max(latest.get(process, 0), state.time_ns)
+        for key, state in found:
+            newest = latest.get((key.service, key.instance), 0)
+            gone = key.type == GAUGE and state.time_ns < newest - _ONE_EXPORT_NS
+            if not (gone and key.scope == SCOPE and key.instance):
+                yield key, state
 
     def crowded(self) -> bool:
         """Whether quiet series should make room for new ones."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
+from otel_kit.records import Quantiles
+
 MAX_EXPONENTIAL_BUCKETS: Final = 160
 """Buckets on each side of zero; past it the scale is lowered (the SDK's own limit)."""
 
@@ -138,6 +140,21 @@ def total(histograms: Iterable[Histogram]) -> Histogram | None:
     for histogram in histograms:
         result = histogram if result is None else result.plus(histogram)
     return result
+
+
+def as_histogram(value: Value) -> Histogram | None:
+    """A histogram with explicit bounds, None for what is no histogram."""
+    if isinstance(value, Exponential):
+        return value.as_histogram()
+    return value if isinstance(value, Histogram) else None
+
+
+def quantiles(histograms: Iterable[Histogram]) -> Quantiles:
+    """The usual three of all of them added up; empty for none."""
+    histogram = total(histograms)
+    if histogram is None:
+        return Quantiles()
+    return Quantiles(*(histogram.quantile(q) for q in (0.5, 0.95, 0.99)))
 
 
 def added(old: Value, new: Value) -> Value:

@@ -90,6 +90,18 @@ class AiokafkaIterated(ConsumerHarness):
     async def rewind(self) -> None:
         await self.consumer.seek_to_beginning()
 
+    async def pause(self) -> None:
+        self.consumer.pause(*self.consumer.assignment())
+
+    async def resume(self) -> None:
+        self.consumer.resume(*self.consumer.assignment())
+
+    async def commit(self) -> None:
+        await self.consumer.commit()
+
+    async def unsubscribe(self) -> None:
+        self.consumer.unsubscribe()
+
 
 class AiokafkaGetone(AiokafkaIterated):
     async def next(self) -> Any:

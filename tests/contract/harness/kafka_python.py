@@ -86,6 +86,8 @@ class KafkaPythonConsumer(ConsumerHarness):
             consumer.assign([kafka.TopicPartition(self.topic, 0)])
         else:
             consumer.subscribe([self.topic])
+            # Learnt before joining the group, or it joins twice: the second takes long.
+            consumer.partitions_for_topic(self.topic)
         return consumer
 
     async def close(self) -> None:
@@ -130,3 +132,15 @@ class KafkaPythonConsumer(ConsumerHarness):
 
     async def rewind(self) -> None:
         await self.here(self._consumer.seek_to_beginning)
+
+    async def pause(self) -> None:
+        await self.here(lambda: self._consumer.pause(*self._consumer.assignment()))
+
+    async def resume(self) -> None:
+        await self.here(lambda: self._consumer.resume(*self._consumer.assignment()))
+
+    async def commit(self) -> None:
+        await self.here(self._consumer.commit)
+
+    async def unsubscribe(self) -> None:
+        await self.here(self._consumer.unsubscribe)

@@ -111,3 +111,19 @@ class ConsumerHarness(_Harness):
     @abstractmethod
     async def rewind(self) -> None:
         """Start again with the first message."""
+
+    @abstractmethod
+    async def pause(self) -> None:
+        """Fetch from no partition any more."""
+
+    @abstractmethod
+    async def resume(self) -> None:
+        """Fetch from all of them again."""
+
+    @abstractmethod
+    async def commit(self) -> None:
+        """Commit all that was handed out."""
+
+    @abstractmethod
+    async def unsubscribe(self) -> None:
+        """Give all partitions away."""
