@@ -19,6 +19,7 @@ from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
 from otel_kit.embedded.metrics.edges import edges
+from otel_kit.embedded.metrics.propagation import propagation
 from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.embedded.metrics.store import MetricStore
 from otel_kit.embedded.saga_queries import SagaQuery
@@ -30,6 +31,7 @@ from otel_kit.records import (
     EdgeRecord,
     LogRecord,
     OperationRecord,
+    PropagationRecord,
     SagaDetail,
     SagaRecord,
     TraceRecord,
@@ -132,6 +134,10 @@ class Store:
     def edges(self) -> list[EdgeRecord]:
         """Pairs of services, from the hop metrics kept."""
         return edges(self._metrics.all())
+
+    def propagation(self) -> list[PropagationRecord]:
+        """Where context is continued and where it is lost, from the metrics kept."""
+        return propagation(self._metrics.all())
 
     def live_series(self) -> list[tuple[SeriesKey, Series]]:
         """Metric series that are not stale."""
