@@ -9,6 +9,7 @@ there the numbers have to agree.
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from otel_kit import names
@@ -22,6 +23,8 @@ _DID_NOT_ARRIVE: Final = frozenset(
 """Error classes of hops that may never have reached the other side."""
 _AGREE: Final = 2.0
 """Counts that are this many times apart still agree: two services export at different moments."""
+_ADDRESSES: Final = 200
+"""So many are looked at, which bounds the work."""
 
 
 @dataclass(slots=True)
@@ -70,11 +73,15 @@ class Hops:
             return _missing(self._by_client(transport, topic, {"send"}), known, lost)
         verbs = self.verbs[server, transport]
         found = set(_missing(self._by_client(transport, server, verbs), known, lost))
-        for where, target in list(self.sent):
-            if where == transport and target not in self.servers:
-                calls = self._by_client(transport, target, verbs)
-                found |= {c for c, n in calls.items() if lost / _AGREE <= n <= lost * _AGREE}
+        for target in self._addresses(transport):
+            calls = self._by_client(transport, target, verbs)
+            found |= {c for c, n in calls.items() if lost / _AGREE <= n <= lost * _AGREE}
         return sorted(found)
+
+    def _addresses(self, transport: str) -> Iterable[str]:
+        """Where calls went that nobody answered by name."""
+        found = (target for where, target in self.sent if where == transport)
+        return islice((target for target in found if target not in self.servers), _ADDRESSES)
 
     def _by_client(self, transport: str, target: str, verbs: set[str]) -> Counter[str]:
         calls: Counter[str] = Counter()

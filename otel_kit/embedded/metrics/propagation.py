@@ -13,6 +13,8 @@ from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.records import PropagationRecord
 
 CONTINUED: Final = "continued"
+_EXAMINED: Final = 200
+"""For so many hops, those that lost most, a likely client is looked for; it bounds the work."""
 
 
 class _Place(NamedTuple):
@@ -59,7 +61,7 @@ def propagation(items: Iterable[tuple[SeriesKey, Series]]) -> list[PropagationRe
     items = list(items)
     places = _counted(items)
     hops = Hops.of(items)
-    for place, clients in places.items():
+    for place, clients in sorted(places.items(), key=_unknown_lost, reverse=True)[:_EXAMINED]:
         _name_the_unknown(place, clients, hops)
     records = [
         _record(client, place, counts)
@@ -85,6 +87,11 @@ def _counted(items: Iterable[tuple[SeriesKey, Series]]) -> dict[_Place, _Clients
 
 
 _PLACE: Final = (names.SERVER, names.TRANSPORT, names.DESTINATION)
+
+
+def _unknown_lost(item: tuple[_Place, _Clients]) -> int:
+    counts = item[1].get(names.UNKNOWN)
+    return counts.lost if counts else 0
 
 
 def _name_the_unknown(place: _Place, clients: _Clients, hops: Hops) -> None:
