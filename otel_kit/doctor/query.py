@@ -1,6 +1,7 @@
 """Asks a query API; only the standard library, so that the bare package can."""
 
 import json
+import math
 import re
 import urllib.error
 import urllib.request
@@ -50,7 +51,7 @@ class QueryApi:
         found = []
         for line in self._get("/metrics").decode("utf-8", "replace").splitlines():
             match = _SAMPLE.match(line) if line.startswith(metric) else None
-            if match is not None and match[1] == metric:
+            if match is not None and match[1] == metric and math.isfinite(float(match[3])):
                 found.append(Sample(dict(_LABEL.findall(match[2])), float(match[3])))
         return found
 

@@ -1,5 +1,6 @@
 """/api/propagation: which hop loses its context, how often, since when, and why."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,16 @@ def test_since_when_is_kept_over_a_restart(tmp_path: Path) -> None:
 
     assert begun < row["last"] < grown["last"] <= time.time()
     assert grown["since"] == row["since"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -5.0])
+def test_a_count_that_makes_no_sense_is_left_out(client: Client, value: float) -> None:
+    """What a stranger sends in our metric's name breaks no answer."""
+    nonsense = arrived("missing", 1, "stranger")
+    nonsense.sum.data_points[0].as_double = value
+    client.send(build.metrics([nonsense, arrived("continued", 1, "billing")], "bank"))
+
+    assert [row["client"] for row in client.data("/api/propagation")] == ["billing"]
 
 
 def test_rows_are_paged_in_order(client: Client) -> None:

@@ -11,6 +11,7 @@ from otel_kit.embedded.store import Store
 from otel_kit.records import PropagationRecord
 
 _DEFAULT_LIMIT: Final = 500
+_RESULTS: Final = ("continued", "missing", "invalid", "stale")
 _Key = tuple[str, str, str, str]
 
 
@@ -44,9 +45,6 @@ def _row(row: PropagationRecord) -> dict[str, Any]:
         "last": _seconds(row.last_ns),
         "likely_cause": row.likely_cause,
     }
-
-
-_RESULTS: Final = ("continued", "missing", "invalid", "stale")
 
 
 def _seconds(time_ns: int | None) -> float | None:

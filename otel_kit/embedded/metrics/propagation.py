@@ -1,5 +1,6 @@
 """Where context is continued and where it is lost, from the services' own counts; pure."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.records import PropagationRecord
 
 CONTINUED: Final = "continued"
+_PLACE: Final = (names.SERVER, names.TRANSPORT, names.DESTINATION)
 _EXAMINED: Final = 200
 """For so many hops, those that lost most, a likely client is looked for; it bounds the work."""
 
@@ -75,18 +77,22 @@ def propagation(items: Iterable[tuple[SeriesKey, Series]]) -> list[PropagationRe
 def _counted(items: Iterable[tuple[SeriesKey, Series]]) -> dict[_Place, _Clients]:
     places: dict[_Place, _Clients] = {}
     for key, state in items:
-        if key.name != names.PROPAGATION_MESSAGES or not isinstance(state.value, values.Number):
+        count = _count(state.value)
+        if key.name != names.PROPAGATION_MESSAGES or not count:
             continue
         labels = dict(key.attributes)
         place = _Place(*(labels.get(name, "") for name in _PLACE))
         client = labels.get(names.CLIENT, names.UNKNOWN)
         counts = places.setdefault(place, {}).setdefault(client, _Counts())
-        result = labels.get(names.RESULT, "")
-        counts.add(result, int(state.value.value), state.since_ns, state.changed_ns)
+        counts.add(labels.get(names.RESULT, ""), count, state.since_ns, state.changed_ns)
     return places
 
 
-_PLACE: Final = (names.SERVER, names.TRANSPORT, names.DESTINATION)
+def _count(value: values.Value) -> int:
+    """A counter's value; 0 for what no counter of ours can have."""
+    if isinstance(value, values.Number) and 0 < value.value < math.inf:
+        return int(value.value)
+    return 0
 
 
 def _unknown_lost(item: tuple[_Place, _Clients]) -> int:
