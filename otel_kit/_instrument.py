@@ -74,10 +74,11 @@ def instrument(
     """Instrument this process; the same `Kit` is returned when it is called again.
 
     `service` names the service, unless ``OTEL_SERVICE_NAME`` does.  `prefer` is ``kit`` or
-    ``contrib``, `integrations` the only libraries to instrument, `edge` says that inbound context
-    is not to be trusted; `settings` are fields of `otel_kit.settings.Settings`.  The environment
-    rules over all of them.  Raises `OtelKitError` for what the reader can mend (a wrong setting, a
-    package that is missing); an error of the kit's own is logged, and the Kit does nothing.
+    ``contrib``, `integrations` the only libraries to instrument; `edge` says that this is an entry
+    point, where requests without context are expected, and are not counted as lost.  `settings` are
+    fields of `otel_kit.settings.Settings`.  The environment rules over all of them.  Raises
+    `OtelKitError` for what the reader can mend (a wrong setting, a package that is missing); an
+    error of the kit's own is logged, and the Kit does nothing.
     """
     given = {
         "service": service,

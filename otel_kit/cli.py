@@ -6,12 +6,14 @@ function and name it in `_COMMANDS`.
 """
 
 import argparse
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from otel_kit.exceptions import MissingExtra, OtelKitError
 
@@ -129,7 +131,42 @@ def _run(options: argparse.Namespace) -> int:
     return run_command(options.command)
 
 
-_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up, _add_run)
+def _add_doctor(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="what is wrong with this environment and the telemetry that arrives",
+        description="Exits 0 if nothing is wrong, 1 if something is; each line says what to do.",
+    )
+    parser.add_argument(
+        "--url", type=_url, help="query API of otel-kit up (http://127.0.0.1:16686)"
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from otel_kit import doctor
+
+    findings = list(doctor.examine(options.url))
+    if options.json:
+        print(json.dumps(doctor.as_json(findings)))
+    else:
+        print(doctor.as_text(findings, sys.stdout.encoding))
+    return 1 if doctor.problems(findings) else 0
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://127.0.0.1:16686")
+    return text
+
+
+_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up, _add_run, _add_doctor)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -147,6 +147,38 @@ class Quantiles:
 
 
 @dataclass(frozen=True, slots=True)
+class PropagationRecord:
+    """What became of the context of one hop's requests or messages.
+
+    `results` maps continued, missing, invalid and stale to counts; all but the first are lost.
+    `client` is who called or sent: as it said, or (`inferred`) as the clients' own metrics tell by
+    elimination, else unknown.  `destination` is empty for requests.  `since_ns` and `last_ns` are
+    when the first and the latest was lost, to about a metric export interval; None if none was.
+    `likely_cause` is a sentence, empty if nothing was lost.
+    """
+
+    client: str
+    server: str
+    transport: str
+    destination: str
+    results: Mapping[str, int]
+    inferred: bool = False
+    since_ns: int | None = None
+    last_ns: int | None = None
+    likely_cause: str = ""
+
+    @property
+    def lost(self) -> int:
+        """How many arrived without the context that they should have had."""
+        return sum(count for result, count in self.results.items() if result != "continued")
+
+    @property
+    def rate(self) -> float:
+        """The lost share, from 0 to 1."""
+        return self.lost / max(1, sum(self.results.values()))
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeRecord:
     """A pair of services that talk, as their own metrics counted it.
 

@@ -177,6 +177,12 @@ class Settings:
         True,
         "also record durations under the names of the semantic conventions",
     )
+    service_graph: bool = _option(
+        "OTEL_KIT_SERVICE_GRAPH",
+        values.FLAG,
+        True,
+        "also record traces_service_graph_* for Grafana's service graph",
+    )
     prefer: str = _option(
         "OTEL_KIT_PREFER",
         values.one_of("kit", "contrib"),
@@ -193,10 +199,13 @@ class Settings:
         "OTEL_KIT_EDGE",
         values.FLAG,
         False,
-        "this service is an entry point: requests without context are expected",
+        "this service is an entry point: requests without context are expected, and not counted",
     )
     max_peers: int = _option(
-        "OTEL_KIT_MAX_PEERS", values.whole(1), 200, "distinct remote services in metric labels"
+        "OTEL_KIT_MAX_PEERS",
+        values.whole(1),
+        200,
+        "distinct clients, servers and saga names in metric labels; the rest is _OTHER",
     )
     shutdown_timeout: float = _option(
         "OTEL_KIT_SHUTDOWN_TIMEOUT",

@@ -17,7 +17,7 @@ TELEMETRY = (ROOT / "docs/telemetry.md").read_text()
 OURS = [
     value
     for name, value in vars(names).items()
-    if name.isupper() and re.match(r"(otel_kit|saga)\.", value)
+    if name.isupper() and re.match(r"(otel_kit|saga)\.|traces_", value)
 ]
 
 

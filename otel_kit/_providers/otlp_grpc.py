@@ -24,7 +24,7 @@ _RETRYABLE: Final = frozenset(
 """Status codes after which OTLP lets a client try again."""
 
 
-def _survives_fork() -> bool:
+def fork_support_enabled() -> bool:
     """Without GRPC_ENABLE_FORK_SUPPORT=1 a forked child that makes a channel crashes.
 
     The variable changes the application's own gRPC too, so setting it is not for us.
@@ -65,7 +65,7 @@ def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
     observed = Observed(answer)
 
     class Observing(exporter):  # type: ignore[misc]
-        survives_fork = _survives_fork()
+        survives_fork = fork_support_enabled()
 
         def _initialize_channel_and_stub(self) -> None:
             super()._initialize_channel_and_stub()

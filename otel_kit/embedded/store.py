@@ -19,6 +19,7 @@ from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
 from otel_kit.embedded.metrics.edges import edges
+from otel_kit.embedded.metrics.propagation import propagation
 from otel_kit.embedded.metrics.queues import queues
 from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.embedded.metrics.store import MetricStore
@@ -31,6 +32,7 @@ from otel_kit.records import (
     EdgeRecord,
     LogRecord,
     OperationRecord,
+    PropagationRecord,
     QueueRecord,
     SagaDetail,
     SagaRecord,
@@ -138,6 +140,10 @@ class Store:
     def queues(self) -> list[QueueRecord]:
         """Queues, from the gauges of now and the dwell of all messages kept."""
         return queues(self._metrics.all(), self._metrics.live(time.time_ns()))
+
+    def propagation(self) -> list[PropagationRecord]:
+        """Where context is continued and where it is lost, from the metrics kept."""
+        return propagation(self._metrics.all())
 
     def live_series(self) -> list[tuple[SeriesKey, Series]]:
         """Metric series that are not stale."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
 OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
+_GIVEN_UP = (ErrorClass.TIMEOUT, ErrorClass.CANCELLED)
+"""The caller waits no more; the server may well be at work."""
 
 
 class Sender(NamedTuple):
@@ -44,6 +46,8 @@ class Account:
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
+    answered: bool = False
+    """The server said who it is, so it counts the request too."""
 
     def __post_init__(self) -> None:
         self.operation = self.hop.operation
@@ -52,7 +56,7 @@ class Account:
 
     def add_sender(self, runtime: "Runtime", said: Inbound, part: Hop) -> None:
         """Name the sender of `part`, on the span too."""
-        client = runtime.peers.bounded(said.client)
+        client = runtime.peers.client(said.client)
         if client != names.UNKNOWN:
             self.attributes.setdefault(names.SPAN_CLIENT, client)
             self.attributes.setdefault(names.PEER_NAME, client)
@@ -102,7 +106,7 @@ class Account:
         if outcome.error_class:
             labels[names.ERROR_CLASS] = outcome.error_class.value
         if self.kind in OUTBOUND:
-            runtime.edges.hop(seconds, labels, context)
+            runtime.edges.hop(seconds, labels, context, alone=self._alone(runtime, outcome))
         for sender in self.senders:
             self._record_sender(runtime, seconds, labels, sender, context)
         self._record_conventional(runtime, seconds, outcome, context)
@@ -132,6 +136,14 @@ class Account:
 
     # -- its measurements ---------------------------------------------------------------------
 
+    def _alone(self, runtime: "Runtime", outcome: Outcome) -> bool:
+        """Whether nobody at the other side counts this outbound hop."""
+        if self.kind is SpanKind.PRODUCER:
+            return outcome.error_class is not None
+        address = self.hop.peer or self.hop.destination
+        left_to_server = outcome.error_class in _GIVEN_UP and runtime.peers.answers(address)
+        return not (self.answered or left_to_server)
+
     def _record_sender(
         self, runtime: "Runtime", seconds: float, labels: Any, sender: Sender, context: Context
     ) -> None:
@@ -143,7 +155,7 @@ class Account:
         if part is not self.hop:
             edge[names.OPERATION] = part.operation
         runtime.edges.hop(seconds, edge, context)
-        runtime.edges.arrived(said.result, runtime.service, part.system, part.destination)
+        runtime.edges.arrived(said.result, part.destination, edge, context)
         sent_at = said.sent_at or part.sent_at
         if self.kind is SpanKind.CONSUMER and sent_at is not None:
             wait = time.time() - seconds - sent_at

@@ -169,7 +169,8 @@ class ActiveHop:
         reply = replies.read(header) if self.span is not None else None
         if reply is None or self._runtime is None:
             return
-        server = self._account.server = self._runtime.peers.bounded(reply.service)
+        server = self._account.server = self._runtime.peers.server(reply.service)
+        self._account.answered = True
         if address := self.hop.peer or self.hop.destination:
             self._runtime.peers.learn(address, server)
         self.note(names.SPAN_SERVER_DURATION, reply.seconds)

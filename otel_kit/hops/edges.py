@@ -8,7 +8,9 @@ from opentelemetry.metrics import Counter, Histogram, Meter
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
+from otel_kit.hops.graph import ServiceGraph
 from otel_kit.hops.hop import Attributes
+from otel_kit.hops.labels import Labels
 
 SIDES: Mapping[SpanKind, str] = {
     SpanKind.CLIENT: "client",
@@ -29,11 +31,22 @@ QUEUE_BUCKETS = (
 
 
 class Edges:
-    """The instruments.  Every label is bounded; a business id is never one."""
+    """The instruments.  Every label is bounded; a business id is never one.
 
-    def __init__(self, meter: Meter, *, semconv: bool) -> None:
+    `semconv` and `graph` switch on the metrics under the names of the semantic conventions and of
+    Grafana's service graph.  `entry_point`: requests without context are expected here.
+    """
+
+    def __init__(
+        self, meter: Meter, *, semconv: bool, graph: bool = True, entry_point: bool = False
+    ) -> None:
         self._meter = meter
         self._semconv = semconv
+        self._entry_point = entry_point
+        self._labels = Labels()
+        self._graph = (
+            ServiceGraph(meter, seconds=DURATION_BUCKETS, waits=QUEUE_BUCKETS) if graph else None
+        )
         self._hop = meter.create_histogram(
             names.HOP_DURATION,
             "s",
@@ -57,23 +70,39 @@ class Edges:
         self._duration = cache(self._make_duration)
         self._count = cache(self._make_count)
 
-    def hop(self, seconds: float, labels: Attributes, context: Context) -> None:
-        """One hop: client, server, transport, side, operation and, if it failed, error_class."""
-        self._hop.record(seconds, labels, context)
+    def hop(
+        self, seconds: float, labels: Attributes, context: Context, *, alone: bool = False
+    ) -> None:
+        """One hop: client, server, transport, side, operation and, if it failed, error_class.
+
+        `alone`: see `ServiceGraph.hop`.
+        """
+        self._hop.record(seconds, self._labels.own(labels), context)
+        if self._graph is not None:
+            self._graph.hop(seconds, labels, context, alone=alone)
 
     def waited(self, seconds: float, labels: Attributes, context: Context) -> float:
         """Dwell of one message, at least 0 where two clocks disagree; returns what it recorded."""
+        labels = self._labels.own(labels)
         if seconds < 0:
             self._skew.add(1, labels, context)
             seconds = 0.0
         self._queue.record(seconds, labels, context)
+        if self._graph is not None:
+            self._graph.waited(seconds, labels, context)
         return seconds
 
-    def arrived(self, result: str, server: str, transport: str, destination: str) -> None:
-        """What became of the context of one inbound hop."""
-        labels = {names.SERVER: server, names.TRANSPORT: transport}
-        labels |= {names.DESTINATION: destination, names.RESULT: result}
-        self._propagation.add(1, labels)
+    def arrived(self, result: str, destination: str, labels: Attributes, context: Context) -> None:
+        """What became of the context of one inbound hop, whose labels are those of `hop()`.
+
+        A request without context that reaches an entry point starts a trace there: it has lost
+        nothing, and is not counted.
+        """
+        if self._entry_point and result == "missing" and labels[names.SIDE] == "server":
+            return
+        found = {key: labels[key] for key in (names.CLIENT, names.SERVER, names.TRANSPORT)}
+        found |= {names.DESTINATION: destination, names.RESULT: result}
+        self._propagation.add(1, self._labels.own(found), context)
 
     def conventional(
         self, duration: str | None, count: str | None, seconds: float, messages: int,
@@ -82,6 +111,7 @@ class Edges:
         """The same hop under the semantic conventions' names, unless they are switched off."""
         if not self._semconv:
             return
+        labels = self._labels.conventional(labels)
         if duration:
             self._duration(duration).record(seconds, labels, context)
         if count:

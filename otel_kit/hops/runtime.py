@@ -35,6 +35,10 @@ class CoreSettings(Protocol):
     @property
     def semconv_metrics(self) -> bool: ...
     @property
+    def service_graph(self) -> bool: ...
+    @property
+    def edge(self) -> bool: ...
+    @property
     def strict(self) -> bool: ...
 
 
@@ -56,7 +60,12 @@ class Runtime:
         self.service = settings.service_name
         self.strict = settings.strict
         self.propagator = propagator
-        self.edges = Edges(meter, semconv=settings.semconv_metrics)
+        self.edges = Edges(
+            meter,
+            semconv=settings.semconv_metrics,
+            graph=settings.service_graph,
+            entry_point=settings.edge,
+        )
         self.peers = Peers(settings.peers, settings.max_peers)
         self.saga_names = Bounded(settings.max_peers)
         self.handed_out = HandedOut()

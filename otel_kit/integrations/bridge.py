@@ -20,24 +20,18 @@ from opentelemetry.trace.propagation import set_span_in_context
 from otel_kit import names
 from otel_kit.hops import current, is_own
 from otel_kit.hops.edges import SIDES
-from otel_kit.hops.peers import Bounded
 from otel_kit.hops.propagation import MISSING, Inbound, arrival
 from otel_kit.hops.runtime import Runtime
 from otel_kit.integrations import _foreign
 from otel_kit.integrations._foreign import Reading
 
 _INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
-_TRANSPORTS, _OPERATIONS = 50, 1000
+_ANSWERED = ("http", "grpc")
+"""Transports behind which another service may count the hop too, unknown to this side."""
 
 
 class Bridge:
     """A span processor's two ends; `_wiring` adds it to the tracer provider."""
-
-    def __init__(self) -> None:
-        self._transport = Bounded(_TRANSPORTS)
-        self._operation = Bounded(_OPERATIONS)
-        self._destination = Bounded(_OPERATIONS)
-        self._group = Bounded(_OPERATIONS)
 
     def on_start(self, span: Span, parent: Context | None) -> None:
         """Mark the span as a hop, and write onto it what the headers said about its caller."""
@@ -67,9 +61,9 @@ class Bridge:
             return
         context = set_span_in_context(NonRecordingSpan(span.context))
         labels: dict[str, Any] = {
-            names.TRANSPORT: self._transport(said.transport),
+            names.TRANSPORT: said.transport,
             names.SIDE: SIDES[kind],
-            names.OPERATION: self._operation(said.operation),
+            names.OPERATION: said.operation,
         }
         error_class = _foreign.error_class(span, attributes)
         if error_class is not None:
@@ -77,24 +71,24 @@ class Bridge:
         labels |= _pair(runtime, kind, attributes, said)
         # A batch has no parent and a link to each of its messages.
         messages = 1 if names.SPAN_PROPAGATION in attributes else max(1, len(span.links))
+        seconds, alone = (span.end_time - span.start_time) / 1e9, _alone(kind, labels)
         for _ in range(messages):
-            runtime.edges.hop((span.end_time - span.start_time) / 1e9, labels, context)
+            runtime.edges.hop(seconds, labels, context, alone=alone)
             if kind in _INBOUND:
                 self._arrived(runtime, span, said, labels, context)
 
     def _arrived(
         self, runtime: Runtime, span: Any, said: Reading, labels: Any, context: Context
     ) -> None:
-        destination, transport = self._destination(said.destination), labels[names.TRANSPORT]
         unread = "continued" if span.links else "missing"
         result = span.attributes.get(names.SPAN_PROPAGATION, unread)
-        runtime.edges.arrived(result, runtime.service, transport, destination)
+        runtime.edges.arrived(result, said.destination, labels, context)
         if span.kind is SpanKind.CONSUMER:
             runtime.handed_out.bridged(span.parent)
         waited = span.attributes.get(names.SPAN_QUEUE_DURATION)
         if waited is not None:
             pair = {key: labels[key] for key in (names.CLIENT, names.SERVER, names.TRANSPORT)}
-            pair |= {names.DESTINATION: destination, names.GROUP: self._group(said.group)}
+            pair |= {names.DESTINATION: said.destination, names.GROUP: said.group}
             runtime.edges.waited(waited, pair, context)
 
 
@@ -118,7 +112,7 @@ def _introduce(runtime: Runtime, span: Any, kind: SpanKind, said: Inbound | None
     if said is None:
         return
     span.set_attribute(names.SPAN_PROPAGATION, said.result)
-    client = runtime.peers.bounded(said.client)
+    client = runtime.peers.client(said.client)
     if client != names.UNKNOWN:
         span.set_attributes({names.SPAN_CLIENT: client, names.PEER_NAME: client})
     if kind is SpanKind.CONSUMER and said.sent_at is not None:
@@ -144,6 +138,13 @@ def _is_no_crossing(span: Any, kind: SpanKind, attributes: Any, said: Reading) -
     if kind is not SpanKind.CONSUMER or names.SPAN_PROPAGATION in attributes:
         return False
     return said.receives or not (span.links or names.MESSAGING_SYSTEM in attributes)
+
+
+def _alone(kind: SpanKind, labels: dict[str, Any]) -> bool:
+    """Whether nobody at the other side counts this outbound hop: a database's, a failed send's."""
+    if kind is SpanKind.PRODUCER:
+        return names.ERROR_CLASS in labels
+    return labels[names.TRANSPORT] not in _ANSWERED
 
 
 def _pair(runtime: Runtime, kind: SpanKind, attributes: Any, said: Reading) -> dict[str, str]:

@@ -7,9 +7,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -21,6 +23,16 @@ from demo.storage.database import connect
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[[str], sqlite3.Connection]
+T = TypeVar("T")
+LIMIT = 20.0
+
+
+def eventually(read: Callable[[], T], enough: Callable[[T], bool]) -> T:
+    """Read until it is enough, or return the last that was read: telemetry arrives in its time."""
+    deadline = time.monotonic() + LIMIT
+    while not enough(found := read()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -1,21 +1,17 @@
 """One order is one trace, and its edges are counted whatever is sampled."""
 
-import time
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.launcher.traces import Span
-from tests.demo.conftest import RunningDemo, running_demo
+from tests.demo.conftest import RunningDemo, eventually
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
 
-T = TypeVar("T")
 SERVICES = {"web", "orders", "inventory", "billing", "bank", "notifications"}
 ONCE_AN_ORDER = {
     ("web", "orders"),
@@ -28,15 +24,6 @@ ONCE_AN_ORDER = {
     ("notifications", "web"),
 }
 DROPPED = ("bank", "missing")
-LIMIT = 20.0
-
-
-def eventually(read: Callable[[], T], enough: Callable[[T], bool]) -> T:
-    """Read until it is enough, or return the last that was read: telemetry arrives in its time."""
-    deadline = time.monotonic() + LIMIT
-    while not enough(found := read()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
 
 
 def traces(demo: RunningDemo, service: str, tags: str = "{}") -> list[dict[str, Any]]:
@@ -156,23 +143,3 @@ def test_every_edge_is_measured(demo: RunningDemo, order: str) -> None:
     expected = ONCE_AN_ORDER | {("orders", "analytics")}
     seen = eventually(lambda: edges(demo, {"server", "consumer"}), lambda e: e.keys() >= expected)
     assert seen.keys() >= expected
-
-
-def test_edges_are_counted_whatever_is_sampled(tmp_path: Path) -> None:
-    """With one trace in a hundred kept, every edge has as many measurements as there are orders."""
-    sampler = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
-    with running_demo(tmp_path, "--orders", "10", "--rate", "50", environment=sampler) as demo:
-        for side in ({"server", "consumer"}, {"client"}):
-            expected = {edge: 10 for edge in ONCE_AN_ORDER if side != {"client"} or is_call(edge)}
-            if side != {"client"}:
-                expected["orders", "analytics"] = 20  # placed and outcome, a batch at a time
-            seen = eventually(lambda: edges(demo, side), lambda e: counted(e, expected))  # noqa: B023
-            assert {edge: seen[edge] for edge in expected} == expected
-
-
-def is_call(edge: tuple[str, str]) -> bool:
-    return edge in {("web", "orders"), ("billing", "bank"), ("notifications", "web")}
-
-
-def counted(seen: Counter[tuple[str, str]], expected: dict[tuple[str, str], int]) -> bool:
-    return all(seen[edge] >= count for edge, count in expected.items())

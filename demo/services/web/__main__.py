@@ -13,7 +13,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    kit = otel_kit.instrument("web")
+    kit = otel_kit.instrument("web", edge=True)  # customers send no trace context
     log_to_stdout()
     asyncio.run(main())
     kit.shutdown()

@@ -18,7 +18,8 @@ from otel_kit.embedded.metrics.series import Exemplar, Point, SeriesKey
 MAX_BUCKETS: Final = 512
 MAX_KEY: Final = 8_192
 """Characters of name, scope and attributes of one series together."""
-MAX_EXEMPLARS: Final = 16
+MAX_EXEMPLARS: Final = 32
+"""Of one series; the kit's histograms have 22 buckets, and one for each."""
 _SCALES: Final = range(-11, 21)
 """The scales that OpenTelemetry's data model speaks of, widened to its extremes."""
 _NO_VALUE: Final = pb.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
@@ -81,7 +82,8 @@ def _point(metric: pb.Metric, shape: str, point: Any, source: _Source, delta: bo
     value = None if point.flags & _NO_VALUE else _VALUES[shape](point)
     described = (metric.unit[:64], metric.description[:512])
     exemplars = tuple(_exemplars(getattr(point, "exemplars", ())))
-    return Point(key, *described, value, delta, point.time_unix_nano, exemplars)
+    started_ns = getattr(point, "start_time_unix_nano", 0)
+    return Point(key, *described, value, delta, point.time_unix_nano, exemplars, started_ns)
 
 
 def _type(metric: pb.Metric, shape: str) -> str:

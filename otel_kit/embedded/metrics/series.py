@@ -54,11 +54,17 @@ class Point:
     delta: bool
     time_ns: int
     exemplars: tuple[Exemplar, ...] = ()
+    started_ns: int = 0
+    """When the sender began to count, 0 if it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The latest state; deltas are summed up to a running total.  ``updated_ns`` is our clock."""
+    """The latest state; deltas are summed up to a running total.
+
+    ``updated_ns`` and ``changed_ns``, the last time that the value was another one, are our clock;
+    ``since_ns`` is when the sender began to count.
+    """
 
     unit: str
     description: str
@@ -66,12 +72,15 @@ class Series:
     time_ns: int
     updated_ns: int
     exemplars: tuple[Exemplar, ...] = ()
+    since_ns: int = 0
+    changed_ns: int = 0
 
     @classmethod
     def first(cls, point: Point, value: values.Value, now_ns: int) -> "Series":
         """The state after a series' first point."""
         described = (point.unit, point.description)
-        return cls(*described, value, point.time_ns, now_ns, point.exemplars)
+        since_ns = min(point.started_ns or now_ns, now_ns)
+        return cls(*described, value, point.time_ns, now_ns, point.exemplars, since_ns, now_ns)
 
     def after(self, point: Point, value: values.Value, now_ns: int) -> "Series":
         """The state after one more point; an older cumulative point changes nothing."""
@@ -81,16 +90,28 @@ class Series:
             value = values.added(self.value, value)
         newest = max(self.time_ns, point.time_ns)
         exemplars = point.exemplars or self.exemplars
-        return replace(self, value=value, time_ns=newest, updated_ns=now_ns, exemplars=exemplars)
+        changed_ns = self.changed_ns if value == self.value else now_ns
+        return replace(
+            self,
+            value=value,
+            time_ns=newest,
+            updated_ns=now_ns,
+            exemplars=exemplars,
+            changed_ns=changed_ns,
+        )
 
     def to_text(self) -> str:
         """As kept on disk."""
         plain = values.to_json(self.value)
-        return json.dumps([self.unit, self.description, plain, self.time_ns, self.exemplars])
+        times = (self.since_ns, self.changed_ns)
+        return json.dumps(
+            [self.unit, self.description, plain, self.time_ns, self.exemplars, *times]
+        )
 
     @classmethod
     def from_text(cls, text: str, updated_ns: int) -> "Series":
         """The reverse of `to_text`."""
-        unit, description, plain, time_ns, exemplars = json.loads(text)
+        unit, description, plain, time_ns, exemplars, *times = json.loads(text)
         kept = tuple(Exemplar(*exemplar) for exemplar in exemplars)
-        return cls(unit, description, values.from_json(plain), time_ns, updated_ns, kept)
+        times = times or [updated_ns, updated_ns]  # written before these were kept
+        return cls(unit, description, values.from_json(plain), time_ns, updated_ns, kept, *times)
