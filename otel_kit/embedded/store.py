@@ -18,6 +18,7 @@ from otel_kit.embedded import saga_queries, trace_queries
 from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
+from otel_kit.embedded.metrics.breakers import breakers
 from otel_kit.embedded.metrics.edges import edges
 from otel_kit.embedded.metrics.series import Series, SeriesKey
 from otel_kit.embedded.metrics.store import MetricStore
@@ -26,6 +27,7 @@ from otel_kit.embedded.trace_queries import TraceQuery
 from otel_kit.embedded.writer import Batch, Ping, Writer
 from otel_kit.exceptions import InvalidSetting
 from otel_kit.records import (
+    BreakerRecord,
     DependencyRecord,
     EdgeRecord,
     LogRecord,
@@ -132,6 +134,10 @@ class Store:
     def edges(self) -> list[EdgeRecord]:
         """Pairs of services, from the hop metrics kept."""
         return edges(self._metrics.all())
+
+    def breakers(self) -> list[BreakerRecord]:
+        """Circuit breakers, from the metrics of services that report."""
+        return breakers(self.live_series())
 
     def live_series(self) -> list[tuple[SeriesKey, Series]]:
         """Metric series that are not stale."""

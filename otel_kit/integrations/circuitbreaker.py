@@ -45,7 +45,7 @@ def found(breaker: Any) -> Breaker | None:
 )
 def changed(breaker: Any, _: Any) -> None:
     if (known := found(breaker)) is not None:
-        known.refresh()
+        known.entered(breaker._state)
 
 
 @integration.observes("circuitbreaker:CircuitBreaker.opened")

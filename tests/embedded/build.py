@@ -99,7 +99,16 @@ def metrics(
     return request
 
 
-def counter(name: str, value: int, delta: bool = False, **attributes: Any) -> Metric:
+def gauge(name: str, value: float, /, unit: str = "1", **attributes: Any) -> Metric:
+    """A gauge with one point."""
+    metric = Metric(name=name, unit=unit)
+    metric.gauge.data_points.add(
+        as_double=value, time_unix_nano=time.time_ns(), attributes=pairs(attributes)
+    )
+    return metric
+
+
+def counter(name: str, value: int, /, delta: bool = False, **attributes: Any) -> Metric:
     """A monotonic sum with one point."""
     metric = Metric(name=name, unit="1")
     metric.sum.is_monotonic = True
