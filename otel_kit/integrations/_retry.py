@@ -39,7 +39,8 @@ class Retries:
         integration.wraps("tenacity:BaseRetrying.iter")(self._decided)
         integration.wraps("tenacity.asyncio:AsyncRetrying.iter")(self._decided_async)
         integration.wraps("tenacity:AttemptManager.__enter__")(self._entered)
-        integration.wraps("tenacity:AttemptManager.__aenter__")(self._entered)
+        if hasattr(tenacity.AttemptManager, "__aenter__"):  # not in all versions
+            integration.wraps("tenacity:AttemptManager.__aenter__")(self._entered)
         integration.wraps("tenacity:RetryCallState.set_result")(self._returned)
         integration.wraps("tenacity:RetryCallState.set_exception")(self._raised)
 

@@ -17,7 +17,7 @@ from otel_kit.integrations._shape import Integration
 
 integration = Integration(
     "circuitbreaker",
-    supports="circuitbreaker>=2,<3",
+    supports="circuitbreaker>=2.1,<3",
     errors={circuitbreaker.CircuitBreakerError: ErrorClass.BREAKER_OPEN},
 )
 _GUARDS = ("wrapper", "gen_wrapper", "awrapper", "gen_awrapper")
@@ -59,9 +59,6 @@ def asked(breaker: Any, opened: bool) -> None:
 def _by_guard() -> bool:
     """Whether the library itself asks, before a call, and not the application."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals is not vars(circuitbreaker):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("otel_kit."):
         frame = frame.f_back
-        if frame.f_globals.get("__name__", "").startswith("otel_kit."):
-            continue
-        break
     return frame.f_globals is vars(circuitbreaker) and frame.f_code.co_name in _GUARDS

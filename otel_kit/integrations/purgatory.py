@@ -15,7 +15,7 @@ from otel_kit.integrations._shape import Integration
 
 integration = Integration(
     "purgatory",
-    supports="purgatory>=2,<4",
+    supports="purgatory>=3,<4",
     errors={model.OpenedState: ErrorClass.BREAKER_OPEN},
 )
 

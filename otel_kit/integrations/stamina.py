@@ -10,7 +10,7 @@ from otel_kit import names
 from otel_kit.integrations._retry import Retries
 from otel_kit.integrations._shape import Integration
 
-integration = Integration("stamina", supports="stamina>=24.2")
+integration = Integration("stamina", supports="stamina>=25.1")
 
 
 def operation(state: Any) -> str | None:
