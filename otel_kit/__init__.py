@@ -5,8 +5,11 @@ otel_kit.instrument("orders")
 """
 
 from otel_kit._instrument import Kit, instrument
+from otel_kit.dead_letters import dead_letter
+from otel_kit.duplicates import duplicate
 from otel_kit.errors import ErrorClass, classify_as
 from otel_kit.exceptions import OtelKitError
+from otel_kit.gauges.breakers import Breaker, watch_breaker
 from otel_kit.gauges.queues import QueueWatch, watch_queue
 from otel_kit.hops import (
     Hop,
@@ -22,6 +25,7 @@ from otel_kit.hops import (
 from otel_kit.sagas import Saga, compensate, current_saga, saga, step
 
 __all__ = [
+    "Breaker",
     "ErrorClass",
     "Hop",
     "Kit",
@@ -32,6 +36,8 @@ __all__ = [
     "classify_as",
     "compensate",
     "current_saga",
+    "dead_letter",
+    "duplicate",
     "http_request",
     "incoming",
     "instrument",
@@ -42,5 +48,6 @@ __all__ = [
     "send",
     "serve",
     "step",
+    "watch_breaker",
     "watch_queue",
 ]

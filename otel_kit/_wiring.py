@@ -10,6 +10,7 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span, TracerProvider
 
 from otel_kit import hops, integrations, names, sagas
+from otel_kit.gauges import breakers
 from otel_kit.gauges.readings import readings
 from otel_kit.hops.propagation import Propagator
 from otel_kit.integrations import bridge
@@ -43,16 +44,17 @@ def wire(
         unread()
         propagate.set_global_textmap(before)
         hops.configure(runtime)
+        unreport()
 
-    hops.configure(
-        hops.Runtime(
-            tracer=tracer_provider.get_tracer(names.SCOPE),
-            meter=meter,
-            logger=logger_provider.get_logger(names.SCOPE),
-            settings=settings,
-            propagator=propagator,
-        )
+    made = hops.Runtime(
+        tracer=tracer_provider.get_tracer(names.SCOPE),
+        meter=meter,
+        logger=logger_provider.get_logger(names.SCOPE),
+        settings=settings,
+        propagator=propagator,
     )
+    hops.configure(made)
+    unreport = breakers.report(made)
     propagate.set_global_textmap(propagator)
     bridged = bridge.Bridge()
     watch(sagas.stamp, lambda span: None)

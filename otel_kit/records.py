@@ -213,3 +213,21 @@ class QueueRecord:
     lag_time_s: float | None = None
     consumed: int = 0
     wait: Quantiles = Quantiles()
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRecord:
+    """A circuit breaker of a service, over all its instances.
+
+    ``state`` is the worst of closed, half_open and open, ``since_s`` when the instance that says so
+    entered it (seconds since the epoch, None if unknown).  ``time_open_s`` adds up the instances.
+    """
+
+    name: str
+    server: str
+    service: str
+    state: str
+    since_s: float | None
+    time_open_s: float
+    transitions: int
+    rejected: int

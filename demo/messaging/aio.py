@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
+import otel_kit
 from demo import config
 from demo.messaging import topics
 from demo.messaging.delivery import TRANSIENT, error_header, fetch_options
@@ -53,7 +54,7 @@ async def consume(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, handle
 
 async def _deliver(record: ConsumerRecord, producer: AIOKafkaProducer, handler: Handler) -> None:
     try:
-        await retry_async(lambda: handler(record), on=TRANSIENT)
+        await retry_async(lambda: handler(record), on=TRANSIENT, name=f"handle {record.topic}")
     except Exception as error:
         logger.exception("gave up on a message of %s", record.topic)
         await dead_letter(record, producer, error)
@@ -64,5 +65,5 @@ async def dead_letter(record: ConsumerRecord, producer: AIOKafkaProducer, error:
         topics.dead_letters(record.topic),
         record.value,
         key=record.key,
-        headers=[*record.headers, error_header(error)],
+        headers=[*otel_kit.dead_letter(record, error), error_header(error)],
     )

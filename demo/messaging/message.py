@@ -5,6 +5,8 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
+import otel_kit
+
 RESERVE_INVENTORY: Final = "ReserveInventory"
 RELEASE_INVENTORY: Final = "ReleaseInventory"
 CHARGE_PAYMENT: Final = "ChargePayment"
@@ -22,6 +24,9 @@ ORDER_FAILED: Final = "OrderFailed"
 
 class MalformedMessage(ValueError):
     """The bytes are not a message; trying again cannot help."""
+
+
+otel_kit.classify_as(otel_kit.ErrorClass.SERIALIZATION, MalformedMessage)
 
 
 def _new_id() -> str:

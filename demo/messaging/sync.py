@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 
+import otel_kit
 from demo import config
 from demo.messaging import topics
 from demo.messaging.delivery import TRANSIENT, error_header, fetch_options
@@ -53,7 +54,7 @@ def publish(producer: KafkaProducer, topic: str, message: Message) -> None:
 def deliver(record: Any, producer: KafkaProducer, handler: Handler) -> None:
     """Handle one record, or put it into the dead-letter topic."""
     try:
-        retry(lambda: handler(record), on=TRANSIENT)
+        retry(lambda: handler(record), on=TRANSIENT, name=f"handle {record.topic}")
     except Exception as error:
         logger.exception("gave up on a message of %s", record.topic)
         dead_letter(record, producer, error)
@@ -64,7 +65,7 @@ def dead_letter(record: Any, producer: KafkaProducer, error: Exception) -> None:
         topics.dead_letters(record.topic),
         record.value,
         key=record.key,
-        headers=[*record.headers, error_header(error)],
+        headers=[*otel_kit.dead_letter(record, error), error_header(error)],
     ).get(timeout=10)
 
 

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
+from threading import RLock
 from types import TracebackType
 from typing import Self
 
@@ -26,7 +27,7 @@ class BreakerOpen(Exception):
 
 
 class CircuitBreaker:
-    """``with breaker:`` around each call, also around an ``await``; for one thread or event loop.
+    """``with breaker:`` around each call, also around an ``await``.
 
     Args:
         name: whose calls are guarded, for messages and telemetry.
@@ -57,20 +58,23 @@ class CircuitBreaker:
         self._entered_at = clock()
         self._failed_at: deque[float] = deque(maxlen=failures)
         self._admitted = self._succeeded = 0
+        self._lock = RLock()  # who watches it reads the state in a thread of its own
 
     @property
     def state(self) -> State:
         """The state now; an open breaker whose recovery time is over is half-open."""
-        if self._state is State.OPEN and self._clock() - self._entered_at >= self._recovery:
-            self._enter(State.HALF_OPEN)
-        return self._state
+        with self._lock:
+            if self._state is State.OPEN and self._clock() - self._entered_at >= self._recovery:
+                self._enter(State.HALF_OPEN)
+            return self._state
 
     def __enter__(self) -> Self:
-        state = self.state
-        if state is State.OPEN or (state is State.HALF_OPEN and self._admitted >= self._trials):
-            raise BreakerOpen(f"{self.name} failed recently: not called")
-        if state is State.HALF_OPEN:
-            self._admitted += 1
+        with self._lock:
+            state = self.state
+            if state is State.OPEN or (state is State.HALF_OPEN and self._admitted >= self._trials):
+                raise BreakerOpen(f"{self.name} failed recently: not called")
+            if state is State.HALF_OPEN:
+                self._admitted += 1
         return self
 
     def __exit__(
@@ -79,10 +83,11 @@ class CircuitBreaker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None and issubclass(kind, self._counts):
-            self._record_failure()
-        elif self._state is State.HALF_OPEN:
-            self._record_trial_success()
+        with self._lock:
+            if kind is not None and issubclass(kind, self._counts):
+                self._record_failure()
+            elif self._state is State.HALF_OPEN:
+                self._record_trial_success()
 
     def _record_trial_success(self) -> None:
         self._succeeded += 1

@@ -1,16 +1,15 @@
-"""Retries with exponential back-off and full jitter.
+"""Retries with exponential back-off and full jitter, by tenacity.
 
 Full jitter (a wait drawn evenly between zero and the growing limit) keeps clients that
 failed together from coming back together.
 """
 
-import asyncio
 import logging
-import random
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import tenacity
 
 T = TypeVar("T")
 Retryable = tuple[type[Exception], ...]
@@ -26,34 +25,41 @@ class Backoff:
     base: float = 0.1
     limit: float = 2.0
 
-    def delays(self) -> Iterator[float]:
-        """Yield the wait after each attempt but the last."""
-        for attempt in range(self.attempts - 1):
-            yield random.uniform(0, min(self.limit, self.base * 2**attempt))
+    @property
+    def wait(self) -> tenacity.wait_random_exponential:
+        """What draws the wait after an attempt."""
+        return tenacity.wait_random_exponential(multiplier=self.base, max=self.limit)
 
 
 STANDARD = Backoff()
 
 
-def retry(call: Callable[[], T], *, on: Retryable, backoff: Backoff = STANDARD) -> T:
-    """Call until it succeeds; the last attempt's error, or one not in ``on``, is raised."""
-    for delay in backoff.delays():
-        try:
-            return call()
-        except on as error:
-            logger.warning("%r, trying again in %.2f s", error, delay)
-        time.sleep(delay)
-    return call()
+def retry(call: Callable[[], T], *, on: Retryable, name: str, backoff: Backoff = STANDARD) -> T:
+    """Call until it succeeds; the last attempt's error, or one not in ``on``, is raised.
+
+    ``name`` says what is retried, in logs and telemetry.
+    """
+    return tenacity.Retrying(**_policy(on, name, backoff))(call)
 
 
 async def retry_async(
-    call: Callable[[], Awaitable[T]], *, on: Retryable, backoff: Backoff = STANDARD
+    call: Callable[[], Awaitable[T]], *, on: Retryable, name: str, backoff: Backoff = STANDARD
 ) -> T:
-    """Do what ``retry`` does, for a coroutine function."""
-    for delay in backoff.delays():
-        try:
-            return await call()
-        except on as error:
-            logger.warning("%r, trying again in %.2f s", error, delay)
-        await asyncio.sleep(delay)
-    return await call()
+    """Do what ``retry`` does, for a function that returns an awaitable."""
+
+    async def attempt() -> T:
+        return await call()
+
+    result: T = await tenacity.AsyncRetrying(**_policy(on, name, backoff))(attempt)
+    return result
+
+
+def _policy(on: Retryable, name: str, backoff: Backoff) -> dict[str, Any]:
+    return {
+        "stop": tenacity.stop_after_attempt(backoff.attempts),
+        "wait": backoff.wait,
+        "retry": tenacity.retry_if_exception_type(on),
+        "before_sleep": tenacity.before_sleep_log(logger, logging.WARNING),
+        "reraise": True,
+        "name": name,
+    }

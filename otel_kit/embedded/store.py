@@ -18,6 +18,7 @@ from otel_kit.embedded import saga_queries, trace_queries
 from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
+from otel_kit.embedded.metrics.breakers import breakers
 from otel_kit.embedded.metrics.edges import edges
 from otel_kit.embedded.metrics.propagation import propagation
 from otel_kit.embedded.metrics.queues import queues
@@ -28,6 +29,7 @@ from otel_kit.embedded.trace_queries import TraceQuery
 from otel_kit.embedded.writer import Batch, Ping, Writer
 from otel_kit.exceptions import InvalidSetting
 from otel_kit.records import (
+    BreakerRecord,
     DependencyRecord,
     EdgeRecord,
     LogRecord,
@@ -144,6 +146,10 @@ class Store:
     def propagation(self) -> list[PropagationRecord]:
         """Where context is continued and where it is lost, from the metrics kept."""
         return propagation(self._metrics.all())
+
+    def breakers(self) -> list[BreakerRecord]:
+        """Circuit breakers, from the metrics of services that report."""
+        return breakers(self.live_series())
 
     def live_series(self) -> list[tuple[SeriesKey, Series]]:
         """Metric series that are not stale."""

@@ -9,7 +9,8 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
-from otel_kit.hops import propagation
+from otel_kit.hops import origin, propagation
+from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.edges import SIDES
 from otel_kit.hops.hop import Hop, Outcome
 from otel_kit.hops.propagation import MISSING, Inbound
@@ -73,6 +74,14 @@ class Account:
             if runtime.handed_out.find(part) is None:
                 self.add_sender(runtime, said, part)
 
+    def add_first_lives(self, runtime: "Runtime", links: list[Link]) -> None:
+        """Link messages that were dead letters to where they were first sent."""
+        for part in self.hop.parts or (self.hop,):
+            found = origin.first_life(part.carrier, runtime.propagator)
+            if found is not None:
+                links.append(found)
+                self.attributes.setdefault(names.SPAN_REDRIVEN, origin.attempts_of(found))
+
     # -- how it ended -------------------------------------------------------------------------
 
     def outcome(self, error: BaseException | None) -> Outcome:
@@ -107,6 +116,7 @@ class Account:
             labels[names.ERROR_CLASS] = outcome.error_class.value
         if self.kind in OUTBOUND:
             runtime.edges.hop(seconds, labels, context, alone=self._alone(runtime, outcome))
+            tell_attempt(self.server, context)
         for sender in self.senders:
             self._record_sender(runtime, seconds, labels, sender, context)
         self._record_conventional(runtime, seconds, outcome, context)

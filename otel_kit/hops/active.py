@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation import set_span_in_context
 from otel_kit import names
 from otel_kit.hops import propagation, replies
 from otel_kit.hops.account import INBOUND, OUTBOUND, Account
+from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.hop import Attributes, Hop
 from otel_kit.hops.keys import HOP
 from otel_kit.hops.propagation import MISSING
@@ -40,6 +41,12 @@ def _under_way() -> Iterator["ActiveHop"]:
     while isinstance(hop, ActiveHop):
         yield hop
         hop = get_value(HOP, hop._previous)
+
+
+def handling() -> "ActiveHop | None":
+    """The hop of the message that is being handled here."""
+    inner = (SpanKind.CONSUMER, SpanKind.INTERNAL)
+    return next((hop for hop in _under_way() if hop.kind in inner), None)
 
 
 class ActiveHop:
@@ -248,6 +255,8 @@ class ActiveHop:
             self._said = propagation.inbound(context)
         self._account.server = runtime.service
         self._account.attributes[names.SPAN_PROPAGATION] = self._said.result
+        if self.kind is SpanKind.CONSUMER:
+            self._account.add_first_lives(runtime, links)
         if hop.parts:
             self._account.add_senders(runtime, links)
             return context
@@ -266,6 +275,7 @@ class ActiveHop:
             created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
                 links.append(Link(created.parent))
+        tell_attempt(self._account.server, ambient)  # as far as known before it answers
         return ambient
 
     def _inject(self, runtime: "Runtime", carrier: Any) -> None:

@@ -8,3 +8,5 @@ HOP: Final = create_key("otel_kit-hop")
 """The innermost hop under way."""
 INBOUND: Final = create_key("otel_kit-inbound")
 """What the headers of the current inbound hop said."""
+ATTEMPT: Final = create_key("otel_kit-attempt")
+"""The attempt of a retried call that is under way; it is told whom it called."""

@@ -68,6 +68,8 @@ class Runtime:
         )
         self.peers = Peers(settings.peers, settings.max_peers)
         self.saga_names = Bounded(settings.max_peers)
+        self.breaker_names = Bounded(settings.max_peers)
+        self.retried_names = Bounded(settings.max_peers)
         self.handed_out = HandedOut()
         self._reported: set[str] = set()
 

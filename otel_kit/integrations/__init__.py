@@ -17,12 +17,18 @@ from otel_kit.exceptions import InvalidSetting, UnsupportedLibrary
 from otel_kit.integrations._shape import Integration, Undo
 
 CATALOGUE: Mapping[str, str] = {
+    "aiobreaker": "aiobreaker",
     "aiokafka": "aiokafka",
+    "circuitbreaker": "circuitbreaker",
     "fastapi": "fastapi",
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "purgatory": "purgatory",
+    "pybreaker": "pybreaker",
+    "stamina": "stamina",
     "starlette": "starlette",
+    "tenacity": "tenacity",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
 

@@ -1,10 +1,12 @@
 """An intercepted call with its arguments by name, and the patch that intercepts it."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, signature
+from types import MethodType
 from typing import Any
 
 import wrapt
@@ -57,7 +59,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A wrapper and where it goes: `module:Class.method` or `module:function`."""
+    """A wrapper and where it goes: `module:Class.method` (or property) or `module:function`."""
 
     target: str
     around: Callable[..., Any]
@@ -89,7 +91,11 @@ def applied(patch: Patch) -> Undo:
     own = vars(parent).get(attribute)
     original = getattr(parent, attribute) if own is None else own
     live = True
-    wrapper = wrapt.FunctionWrapper(original, patch.around, enabled=lambda: live)
+    wrapper: Any
+    if isinstance(original, property):
+        wrapper = _read_through(original, patch.around)
+    else:
+        wrapper = wrapt.FunctionWrapper(original, patch.around, enabled=lambda: live)
     setattr(parent, attribute, wrapper)
 
     def undo() -> None:
@@ -103,3 +109,19 @@ def applied(patch: Patch) -> Undo:
             setattr(parent, attribute, own)
 
     return undo
+
+
+def _read_through(original: property, around: Callable[..., Any]) -> property:
+    """A property whose reading is a call, of no arguments, of `around`."""
+    assert original.fget is not None
+    read = original.fget
+
+    def fget(instance: Any) -> Any:
+        return around(MethodType(read, instance), instance, (), {})
+
+    return property(fget, original.fset, original.fdel, original.__doc__)
+
+
+def existing(types: tuple[type, ...]) -> list[Any]:
+    """The objects of these types that there are.  Their `__class__` may be code: it is not read."""
+    return [each for each in gc.get_objects() if issubclass(type(each), types)]

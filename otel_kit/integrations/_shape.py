@@ -17,7 +17,7 @@ from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
 from otel_kit.integrations._outbound import Outbound, Verb
-from otel_kit.integrations._patch import Call, Patch, Undo, applied
+from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
 
 __all__ = ["Call", "Integration", "Undo"]
 
@@ -47,6 +47,7 @@ class Integration:
         self._errors = errors or {}
         self._patches: list[Patch] = []
         self._descriptions: dict[type, Callable[[Any], Hop]] = {}
+        self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
         self._loops = Loops()
 
@@ -122,6 +123,31 @@ class Integration:
 
         return declare
 
+    def refusals(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(instance, error)` is told what a function raised; the caller gets the very same."""
+
+        def declare(observe: Callable[[Any, Exception], None]) -> Callable[[Any, Exception], None]:
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                try:
+                    return wrapped(*args, **kwargs)
+                except Exception as error:
+                    self._guarded(observe, instance, error)
+                    raise
+
+            self._patches += [Patch(target, around) for target in targets]
+            return observe
+
+        return declare
+
+    def finds(self, *types: type) -> Callable[[Any], Any]:
+        """`fn(instance)` is told each object of these types that was made before installation."""
+
+        def declare(found: Callable[[Any], None]) -> Callable[[Any], None]:
+            self._finders += [(types, found)]
+            return found
+
+        return declare
+
     def describes(self, message_type: type) -> Callable[[Any], Any]:
         """`description(message) -> Hop`: makes `otel_kit.process(message)` know the type."""
 
@@ -180,6 +206,9 @@ class Integration:
             classify_as(error_class, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
+        for types, found in self._finders:
+            for each in existing(types):
+                self._guarded(found, each)
         return uninstall
 
     def instrumentors(self, *, load: bool) -> Iterator[Any]:

@@ -102,7 +102,7 @@ def metrics(
 
 
 def gauge(
-    name: str, value: float, unit: str = "", *, seconds_ago: float = 0, **attributes: Any
+    name: str, value: float, /, unit: str = "", *, seconds_ago: float = 0, **attributes: Any
 ) -> Metric:
     """A gauge with one point."""
     metric = Metric(name=name, unit=unit)
@@ -111,7 +111,7 @@ def gauge(
     return metric
 
 
-def counter(name: str, value: int, delta: bool = False, **attributes: Any) -> Metric:
+def counter(name: str, value: int, /, delta: bool = False, **attributes: Any) -> Metric:
     """A monotonic sum with one point."""
     metric = Metric(name=name, unit="1")
     metric.sum.is_monotonic = True

@@ -4,8 +4,9 @@ from typing import Final
 
 import httpx
 
+import otel_kit
 from demo import config
-from demo.resilience.breaker import CircuitBreaker
+from demo.resilience.breaker import BreakerOpen, CircuitBreaker
 from demo.resilience.retry import STANDARD, Backoff, retry_async
 
 TIMEOUT: Final = 3.0
@@ -36,6 +37,7 @@ class BankClient:
     ) -> None:
         self._client = client
         self._breaker = breaker
+        self._watched = otel_kit.watch_breaker(breaker)
         self._backoff = backoff
 
     async def charge(self, order_id: str, amount_cents: int, key: str) -> None:
@@ -49,10 +51,14 @@ class BankClient:
         body: Body = {"order_id": order_id, "amount_cents": amount_cents}
 
         async def attempt() -> None:
-            with self._breaker:
-                await self._post(body, key)
+            try:
+                with self._breaker:
+                    await self._post(body, key)
+            except BreakerOpen:
+                self._watched.rejected()
+                raise
 
-        await retry_async(attempt, on=(BankUnavailable,), backoff=self._backoff)
+        await retry_async(attempt, on=(BankUnavailable,), name="charge", backoff=self._backoff)
 
     async def _post(self, body: Body, key: str) -> None:
         try:

@@ -46,4 +46,4 @@ class OrdersClient:
                     raise OrdersUnavailable(error.details()) from error
                 raise
 
-        return await retry_async(attempt, on=(OrdersUnavailable,))
+        return await retry_async(attempt, on=(OrdersUnavailable,), name="orders")

@@ -5,10 +5,10 @@ To add one: write a module with ``routes(store)`` and name it in `_GROUPS`.
 
 from starlette.applications import Starlette
 
-from otel_kit.embedded.api import jaeger, metrics, propagation, queues, sagas, services
+from otel_kit.embedded.api import breakers, jaeger, metrics, propagation, queues, sagas, services
 from otel_kit.embedded.store import Store
 
-_GROUPS = (jaeger, sagas, services, queues, propagation, metrics)
+_GROUPS = (jaeger, sagas, services, queues, breakers, propagation, metrics)
 
 
 def application(store: Store) -> Starlette:

@@ -2,6 +2,17 @@
 
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import ClientHarness, ServerHarness
+from tests.contract.harness.breakers import (
+    Aiobreaker,
+    AiobreakerAsync,
+    BreakerHarness,
+    Circuitbreaker,
+    CircuitbreakerAsync,
+    Purgatory,
+    PurgatoryAsync,
+    Pybreaker,
+    PybreakerBlock,
+)
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
@@ -16,3 +27,14 @@ PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
 """Libraries that receive messages, one harness for each way of handing them out."""
+BREAKERS: list[type[BreakerHarness]] = [
+    Aiobreaker,
+    AiobreakerAsync,
+    Circuitbreaker,
+    CircuitbreakerAsync,
+    Purgatory,
+    PurgatoryAsync,
+    Pybreaker,
+    PybreakerBlock,
+]
+"""Circuit breaker libraries, one harness for each way of guarding a call."""

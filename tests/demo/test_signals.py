@@ -1,0 +1,82 @@
+"""Each fault moves its figure in the metrics that the running demo reports."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.demo.conftest import RunningDemo, running_demo
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
+
+DEAD = "otel_kit_dead_letter_messages_total"
+DUPLICATES = "otel_kit_duplicate_messages_total"
+RETRIES = "otel_kit_retry_attempts_total"
+OPEN_TIME = "otel_kit_circuit_breaker_time_seconds_total"
+
+
+def metrics(demo: RunningDemo, name: str, /, **labels: str) -> float:
+    """The sum of the series of that name with these labels, as Prometheus scrapes them."""
+    total = 0.0
+    for line in httpx.get(f"{demo.query}/metrics").text.splitlines():
+        if line.startswith(name + "{") and not line.startswith("#"):
+            found = dict(re.findall(r'([a-z_]+)="([^"]*)"', line))
+            if labels.items() <= found.items():
+                total += float(line.rsplit("}", 1)[1].split()[0])
+    return total
+
+
+def eventually(fetch: Callable[[], Any], reached: Callable[[Any], bool]) -> Any:
+    """What `fetch` returns once it is as expected; after ten seconds, whatever it is."""
+    deadline = time.monotonic() + 10
+    while not reached(found := fetch()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def test_the_bank_down_opens_the_breaker(tmp_path: Path) -> None:
+    """Five failures open it; time in `open` grows, callers are refused, attempts are counted."""
+    with running_demo(tmp_path / "run", "--orders", "1") as demo, demo.broken("bank-down"):
+        for order in [demo.place_order() for _ in range(2)]:
+            assert demo.outcome(order) == "compensated"
+        [row] = eventually(
+            lambda: httpx.get(f"{demo.query}/api/breakers").json()["data"],
+            lambda rows: rows and rows[0]["rejected"],
+        )
+        first = metrics(demo, OPEN_TIME, name="bank", state="open")
+        later = eventually(
+            lambda: metrics(demo, OPEN_TIME, name="bank", state="open"),
+            lambda seconds: seconds > first,
+        )
+        failed = metrics(demo, RETRIES, operation="charge", server="bank", outcome="gave_up")
+
+    assert (row["name"], row["server"], row["service"]) == ("bank", "bank", "billing")
+    assert (row["state"], row["transitions"]) == ("open", 1)
+    assert later > first > 0
+    assert failed >= 1
+
+
+def test_one_poisoned_order_makes_one_dead_letter(demo: RunningDemo) -> None:
+    """The unreadable command is counted where it came from, once."""
+    known = {"destination": "inventory.commands", "error_class": "serialization"}
+    before = metrics(demo, DEAD)
+    with demo.broken("poison-message"):
+        assert demo.outcome(demo.place_order()) == "failed"
+    count = eventually(lambda: metrics(demo, DEAD, **known), lambda found: found > before)
+
+    assert count == metrics(demo, DEAD) == before + 1
+
+
+def test_a_second_delivery_is_counted_once(demo: RunningDemo) -> None:
+    """Each command that was delivered twice to inventory is one duplicate there."""
+    known = {"destination": "inventory.commands"}
+    before = metrics(demo, DUPLICATES, **known)
+    with demo.broken("duplicate-delivery"):
+        assert demo.outcome(demo.place_order()) == "completed"
+    count = eventually(lambda: metrics(demo, DUPLICATES, **known), lambda found: found > before)
+
+    assert count == before + 1
