@@ -18,28 +18,37 @@ from dashboards.source.panels import (
     states,
     timeline,
 )
-from dashboards.source.promql import by, counted, rates, select, share
+from dashboards.source.promql import by, counted, percent, rates, select, share
 
 _BREAKER: Final = "name, server"
 _OPEN: Final = ((0.01, "orange"), (0.5, "red"))
 """Share of the time."""
+_OPEN_PERCENT: Final = ((1.0, "orange"), (50.0, "red"))
 _FAILED: Final = 'error_class=~".+"'
+
+
+def _open() -> str:
+    """1 where it is open in any instance, else 0."""
+    return by(_BREAKER, select(BREAKER_STATE.series, variables.SERVER, 'state="open"'), "max")
 
 
 def _state() -> str:
     """0 closed, 1 half open, 2 open; the worst of all instances."""
-    opened = by(_BREAKER, select(BREAKER_STATE.series, variables.SERVER, 'state="open"'), "max")
     trying = by(
         _BREAKER, select(BREAKER_STATE.series, variables.SERVER, 'state="half_open"'), "max"
     )
     closed = by(_BREAKER, select(BREAKER_STATE.series, variables.SERVER), "max")
-    return f"2 * ({opened} == 1) or ({trying} == 1) or 0 * {closed}"
+    return f"2 * ({_open()} == 1) or ({trying} == 1) or 0 * {closed}"
 
 
 def _time_in(state: str) -> str:
     where = (variables.SERVER, f'state="{state}"')
     whole = rates(_BREAKER, BREAKER_TIME.series, variables.SERVER)
     return share(rates(_BREAKER, BREAKER_TIME.series, *where), whole)
+
+
+def _changed() -> str:
+    return by(_BREAKER, select(metrics.BREAKER_CHANGED.series, variables.SERVER), "max")
 
 
 def _openings() -> str:
@@ -57,7 +66,7 @@ _NOW: Final = Section(
             "Open breakers",
             "Circuit breakers that refuse calls at this moment. Repair the dependency; the breaker"
             " closes by itself.",
-            Query(f"count({_state()} == 2) or 0 * count({select(BREAKER_STATE.series)})"),
+            Query(f"sum({_open()})"),
             unit=COUNT,
             levels=((1.0, "red"),),
             none="no breaker",
@@ -152,6 +161,16 @@ _BREAKERS: Final = Section(
             ),
             unit=PER_SECOND,
             stacked=True,
+        ),
+        rows(
+            "Breakers",
+            "How long each breaker has been in its state, and how much of the last minutes it was"
+            " open. One that has been open for long guards a dependency that nobody repairs.",
+            Column("seconds in this state", f"time() - {_changed()}"),
+            Column("open %", percent(_time_in("open")), _OPEN_PERCENT),
+            sort="open %",
+            width=12,
+            height=8,
         ),
     ],
 )

@@ -38,7 +38,10 @@ _AGE: Final = ((60.0, "orange"), (300.0, "red"))
 
 
 def _depth() -> str:
-    return by(_QUEUE, select(QUEUE_DEPTH.series, *_WATCHED), "max")
+    """Each Kafka consumer sees its own partitions; who asks another queue sees all of it."""
+    parts = select(QUEUE_DEPTH.series, *_WATCHED, 'transport="kafka"')
+    whole = select(QUEUE_DEPTH.series, *_WATCHED, 'transport!="kafka"')
+    return f"{by(_QUEUE, parts)} or {by(_QUEUE, whole, 'max')}"
 
 
 def _lag() -> str:
