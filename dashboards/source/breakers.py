@@ -169,8 +169,7 @@ _BREAKERS: Final = Section(
             Column("seconds in this state", f"time() - {_changed()}"),
             Column("open %", percent(_time_in("open")), _OPEN_PERCENT),
             sort="open %",
-            width=12,
-            height=8,
+            height=6,
         ),
     ],
 )

@@ -77,7 +77,8 @@ _NOW: Final = Section(
     [
         figure(
             "Most behind",
-            "The largest number of messages that a consumer group has still to handle.",
+            "The largest number of messages that a consumer group has still to handle. *Queues*"
+            " says which; if it grows, add consumers or speed up the handler.",
             Query(f"max({_lag()})"),
             unit=COUNT,
         ),
@@ -91,7 +92,7 @@ _NOW: Final = Section(
         ),
         figure(
             "Deepest queue",
-            "The largest number of messages held in a queue.",
+            "The largest number of messages held in a queue. It rises before anything is late.",
             Query(f"max({_depth()})"),
             unit=COUNT,
         ),
@@ -105,7 +106,7 @@ _NOW: Final = Section(
         ),
         figure(
             "p99 wait",
-            "99 of 100 messages waited less from being sent to being handled.",
+            "99 of 100 messages waited less from being sent to being handled. See *Waits by pair*.",
             Query(quantile(0.99, DWELL, "", *_WAITED)),
             unit=SECONDS,
             levels=_AGE,
@@ -163,7 +164,7 @@ _BACKLOG: Final = Section(
         ),
         rows(
             "Queues",
-            "Every queue with its figures.",
+            "Every queue with its figures. The topmost row is the one to look after first.",
             Column("lag", _lag()),
             Column("oldest s", _age(), _AGE),
             Column("depth", _depth()),
@@ -178,7 +179,8 @@ _WAIT: Final = Section(
     [
         timeline(
             "p95 wait",
-            "How long messages waited before somebody took them.",
+            "How long messages waited before somebody took them. If it rises alone, there are too"
+            " few consumers.",
             Query(
                 quantile(0.95, DWELL, "destination", *_WAITED), "{{destination}}", exemplars=True
             ),
@@ -205,12 +207,13 @@ _WAIT: Final = Section(
         ),
         heat_map(
             "Waits",
-            "All messages by how long they waited; the dots open traces.",
+            "All messages by how long they waited; the dots open traces. Two bands: two kinds of"
+            " work share a queue, and the slow one may hold up the other.",
             Query(rates("le", DWELL.bucket, *_WAITED), "{{le}}", exemplars=True),
         ),
         rows(
             "Waits by pair",
-            "From whom to whom messages wait longest.",
+            "From whom to whom messages wait longest: the topmost row is the consumer to look at.",
             Column("p50 s", quantile(0.5, DWELL, _PAIR, *_WAITED)),
             Column("p95 s", quantile(0.95, DWELL, _PAIR, *_WAITED)),
             Column("p99 s", quantile(0.99, DWELL, _PAIR, *_WAITED), _AGE),

@@ -40,7 +40,8 @@ _NOW: Final = Section(
     [
         figure(
             "Begun",
-            "Sagas begun a second.",
+            "Sagas begun a second. If it falls while traffic does not, nobody gets as far as a"
+            " saga.",
             Query(rates("", SAGA_STARTED.series, variables.SAGA)),
             unit=PER_SECOND,
         ),
@@ -62,7 +63,8 @@ _NOW: Final = Section(
         ),
         figure(
             "p95 duration",
-            "95 of 100 sagas end sooner.",
+            "95 of 100 sagas end sooner. If it rises, open a slow one from the dots under"
+            " *Duration*.",
             Query(quantile(0.95, SAGA_DURATION, "", variables.SAGA)),
             unit=SECONDS,
         ),
@@ -104,14 +106,16 @@ _FLOW: Final = Section(
         ),
         timeline(
             "Running and stuck",
-            "Running sagas, and those beyond what the usual duration explains.",
+            "Running sagas, and those beyond what the usual duration explains. Running may rise"
+            " with traffic; if stuck stays above zero, see docs/runbook.md#sagastuck.",
             Query(_RUNNING, "{{name}} running"),
             Query(_STUCK, "{{name}} stuck"),
             unit=COUNT,
         ),
         rows(
             "Kinds of sagas",
-            "How each kind of saga ended in the chosen time.",
+            "How each kind of saga ended in the chosen time. Many compensated: look at the step"
+            " that fails before them, in the explorer.",
             Column("ended", _ended("name, outcome")),
             Column("p95 s", quantile(0.95, SAGA_DURATION, "name, outcome", variables.SAGA)),
             sort="ended",
@@ -125,7 +129,8 @@ _TIME: Final = Section(
     [
         timeline(
             "Duration",
-            "From the start of a saga to its end, by kind.",
+            "From the start of a saga to its end, by kind. The dots open slow ones: the longest"
+            " span, or the longest gap between two, is what to shorten.",
             Query(quantile(0.5, SAGA_DURATION, "name", variables.SAGA), "{{name}} p50"),
             Query(quantile(0.95, SAGA_DURATION, "name", variables.SAGA), "{{name}} p95"),
             Query(

@@ -78,7 +78,7 @@ _NOW: Final = Section(
         ),
         figure(
             "p99",
-            "99 of 100 hops are faster. Look at *Pairs* for the slow one.",
+            "99 of 100 hops are faster. Look at *Pairs* for the slow one, and open a dot of it.",
             Query(quantile(0.99, HOP, "", *_EDGE)),
             unit=SECONDS,
             levels=LATENCY,
@@ -166,7 +166,8 @@ _LATENCY: Final = Section(
         ),
         timeline(
             "p95 by pair",
-            "95 of 100 hops are faster.",
+            "95 of 100 hops are faster. What rises here but not in p50 concerns few callers, as"
+            " yet.",
             Query(quantile(0.95, HOP, _PAIR, *_EDGE), _LEGEND),
             unit=SECONDS,
         ),
@@ -186,7 +187,8 @@ _LATENCY: Final = Section(
         ),
         rows(
             "Pairs",
-            "Every pair of services with its figures.",
+            "Every pair of services with its figures. Sort by what you look for; the topmost row is"
+            " where to go on.",
             Column("hops per second", rates(_EDGES, HOP.count, *_EDGE)),
             Column("faults %", percent(shares(_EDGES, HOP.count, FAULT, *_EDGE)), FAULTS_PERCENT),
             Column("p50 ms", milliseconds(quantile(0.5, HOP, _EDGES, *_EDGE))),
@@ -255,7 +257,7 @@ _MAP: Final = Section(
         ),
         timeline(
             "Client's and server's view",
-            "p95 of the service graph as clients and as servers measured it, and the wait of"
+            "The p95 of the service graph as clients and as servers measured it, and the wait of"
             " messages between the two. Where the client's is much longer than the server's, the"
             " time is lost on the network or in a queue of connections.",
             Query(quantile(0.95, metrics.GRAPH_CLIENT, "server"), "{{server}} for its clients"),

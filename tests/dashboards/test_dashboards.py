@@ -61,15 +61,12 @@ def test_the_schema_refuses_what_grafana_does_not_know(schema: Any) -> None:
 @every_dashboard
 def test_every_panel_explains_itself(dashboard: Path) -> None:
     """A panel has a title of its own, a description in sentences, and a unit."""
-    found = panels(dashboard)
-    titles = [panel["title"] for panel in found]
-    for panel in found:
+    for panel in panels(dashboard):
         assert re.fullmatch(r"[A-Z`0-9].{30,}[.]", panel["description"], re.S), panel["title"]
         plain = panel["type"] in ("table", "nodeGraph", "heatmap", "state-timeline")
         assert plain or panel["fieldConfig"]["defaults"]["unit"], panel["title"]
 
-    sections = _sections(dashboard)
-    assert all(len(set(section)) == len(section) for section in sections), titles
+    assert all(len(set(section)) == len(section) for section in _sections(dashboard))
 
 
 @every_dashboard
@@ -103,7 +100,7 @@ def test_variables_are_used_and_defined(dashboard: Path) -> None:
 @pytest.mark.parametrize("asked", list(panel_queries()), ids=lambda asked: asked.where)
 def test_every_query_is_promql(asked: Any) -> None:
     """It parses, with nothing of Grafana's left in it."""
-    assert "$" not in asked.expr
+    assert not re.search(r"\$[a-z_{]", asked.expr)
     promql_parser.parse(asked.expr)
 
 
