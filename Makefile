@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test contract check format docs lock clean
+.PHONY: help demo test contract check format docs dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
@@ -11,6 +11,7 @@ help:
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
 	@echo "make docs   write docs/settings.md from the code"
+	@echo "make dashboards   write dashboards/*.json from dashboards/source"
 	@echo "make lock   pin the newest versions that fit together"
 
 # The stamp makes a second run need no network.
@@ -26,7 +27,7 @@ demo: .venv/stamp
 	@$(BIN)/python -m demo $(ARGS)
 
 test: .venv/stamp
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)
@@ -43,6 +44,9 @@ format: .venv/stamp
 
 docs: .venv/stamp
 	@$(BIN)/python -m docs.write_settings
+
+dashboards: .venv/stamp
+	@$(BIN)/python -m dashboards.source
 
 lock:
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --no-annotate --universal --python-version 3.11 --extra all --group dev pyproject.toml -o constraints.txt

@@ -166,7 +166,29 @@ def _url(text: str) -> str:
     return text
 
 
-_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (_add_up, _add_run, _add_doctor)
+def _add_export(commands: "Commands") -> None:
+    parser = commands.add_parser(
+        "export", help="write the bundled Grafana dashboards, or Prometheus configuration and rules"
+    )
+    parser.add_argument("kind", choices=("dashboards", "rules"))
+    parser.add_argument("directory", type=Path, metavar="DIR", help="made if it is not there")
+    parser.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from otel_kit._bundled import export
+
+    for path in export(options.kind, options.directory):
+        print(path)
+    return 0
+
+
+_COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (
+    _add_up,
+    _add_run,
+    _add_doctor,
+    _add_export,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,21 +6,43 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from otel_kit._bundled import KINDS
+
 ROOT = Path(__file__).parent.parent
 
 
-def test_only_otel_kit_is_installed(tmp_path: Path) -> None:
-    """Nothing generic such as `demo` or `tests` lands in anyone's site-packages."""
-    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path)]
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The files of a wheel."""
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(out)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (wheel,) = out.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+        return archive.namelist()
 
+
+def test_only_otel_kit_is_installed(names: list[str]) -> None:
+    """Nothing generic such as `demo` or `tests` lands in anyone's site-packages."""
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert {"otel_kit"} == tops
     assert "otel_kit/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_what_can_be_exported_is_installed(names: list[str]) -> None:
+    """The wheel has every file that `otel-kit export` writes, and no others of their folders."""
+    bundled = {name.removeprefix("otel_kit/_bundled/") for name in names if "/_bundled/" in name}
+    exported = {
+        str(path.relative_to(ROOT))
+        for patterns in KINDS.values()
+        for folder, pattern in patterns
+        for path in (ROOT / folder).glob(pattern)
+    }
+
+    assert bundled == exported
 
 
 def test_the_version_is_in_the_changelog_or_unreleased() -> None:
