@@ -15,7 +15,7 @@ from demo.launcher.options import Options
 from demo.launcher.run import run
 
 EPILOG = """
-while it runs:  python -m demo fault bank-down on     (or off)
+while it runs:  make demo ARGS="fault bank-down on"     (or off)
 a real broker:  KAFKA_BOOTSTRAP_SERVERS=host:9092 python -m demo
 """
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -10,7 +10,7 @@ import httpx
 
 from demo import config
 from demo.launcher.child import Child
-from demo.launcher.exceptions import DemoError
+from demo.launcher.exceptions import ChildDied, DemoError
 from demo.launcher.options import Options
 from demo.launcher.real_broker import create_topics
 
@@ -22,7 +22,10 @@ START_LIMIT: Final = 60.0
 class Fleet:
     """``async with Fleet(...)``: everything is ready within, and has ended after."""
 
-    def __init__(self, options: Options, directory: Path) -> None:
+    def __init__(self, options: Options, directory: Path, say: Callable[[str], None]) -> None:
+        """``say`` tells the user what happens while the demo runs."""
+        self._say = say
+        self._collector: Child | None = None
         self._options = options
         self._logs = directory / "logs"
         self._data = directory / "telemetry"
@@ -51,8 +54,19 @@ class Fleet:
         Raises:
             ChildDied: when one does.
         """
-        await _all(*(child.died() for child in self._children))
+        needed = [child for child in self._children if child is not self._collector]
+        await _all(*(child.died() for child in needed), self._keep_collector())
         raise AssertionError("children that end raise")
+
+    async def _keep_collector(self) -> None:
+        """Start the collector again when it ends: its services hold back what it misses."""
+        while (collector := self._collector) is not None:
+            try:
+                await collector.died()
+            except ChildDied as error:
+                self._say(f"{str(error).partition(';')[0]}: starting it again")
+            self._children.remove(collector)
+            await self._launch_collector()
 
     async def stop_services(self) -> None:
         """End the services; they send the rest of their telemetry before they go.
@@ -96,6 +110,7 @@ class Fleet:
             *("--otlp-http-port", str(ports["otlp-http"])),
             *("--query-port", str(ports["query"])),
         )
+        self._collector = child
         died = asyncio.create_task(child.died())
         healthy = asyncio.create_task(_healthy(f"http://{config.HOST}:{ports['query']}/healthz"))
         done, waiting = await asyncio.wait({died, healthy}, return_when=asyncio.FIRST_COMPLETED)

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -72,14 +73,19 @@ class _Run:
     async def run(self) -> int:
         self._say("starting …")
         begun = time.monotonic()
-        async with Fleet(self._options, config.directory()) as fleet:
+        async with Fleet(self._options, config.directory(), self._say) as fleet:
             self._say(f"ready after {time.monotonic() - begun:.1f} s")
             await self._let_orders_flow(fleet)
             if not self._options.once:
                 await fleet.died()
             await fleet.stop_services()
             await self._report()
-        return 1 if self._board.running else 0
+        return 1 if self._board.running or self._not_placed() else 0
+
+    def _not_placed(self) -> int:
+        """How many orders of a limited run the shop never took."""
+        wanted = self._options.orders if self._options.once else None
+        return 0 if wanted is None else wanted - len(self._board.orders)
 
     async def _let_orders_flow(self, fleet: Fleet) -> None:
         with view(self._console, self._board, self._heading()) as changed:
@@ -99,12 +105,18 @@ class _Run:
         if self._options.collector:
             known = await report.stories(self._query, self._board.orders.values())
         report.print_table(self._console, self._board, known)
-        report.print_urls(self._console, self._query, known)
         if self._board.running:
             self._say(f"{self._board.running} orders had not ended after {self._options.wait:g} s")
+        if missing := self._not_placed():
+            self._say(f"{missing} orders were not placed: the shop did not take them in time")
         if self._options.collector:
+            command = Path(sys.executable).with_name("otel-kit")
             folder = config.directory() / "telemetry"
-            self._say(f"to look at them again: otel-kit up --data {folder}")
+            self._say(
+                f"the collector ends with the demo; start it on the same data with\n"
+                f"  {_short(command)} up --data {_short(folder)}\nand look at"
+            )
+            report.print_urls(self._console, self._query, known)
 
     def _heading(self) -> str:
         lines = [f"web    {self._web}/orders"]
@@ -114,6 +126,10 @@ class _Run:
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 async def _unless(failing: Coroutine[Any, Any, Any], work: Coroutine[Any, Any, None]) -> None:

@@ -137,4 +137,8 @@ def refuse_unknown(names: tuple[str, ...]) -> None:
     """Raises InvalidSetting for a name that CATALOGUE lacks."""
     for name in names:
         if name not in CATALOGUE:
-            raise InvalidSetting(f"integration {name!r} is none of {', '.join(sorted(CATALOGUE))}")
+            known = ", ".join(sorted(CATALOGUE))
+            raise InvalidSetting(
+                "OTEL_KIT_INTEGRATIONS or OTEL_KIT_DISABLED_INTEGRATIONS (or the argument): "
+                f"{name!r} is none of {known}"
+            )
