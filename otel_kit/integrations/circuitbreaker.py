@@ -45,7 +45,8 @@ def found(breaker: Any) -> Breaker | None:
 )
 def changed(breaker: Any, _: Any) -> None:
     if (known := found(breaker)) is not None:
-        known.entered(breaker._state)
+        opened = breaker._state == circuitbreaker.STATE_OPEN
+        known.entered(breaker._state, time.monotonic() - breaker._opened if opened else 0.0)
 
 
 @integration.observes("circuitbreaker:CircuitBreaker.opened")

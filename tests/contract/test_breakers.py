@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Iterator
-from inspect import getattr_static
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from otel_kit.integrations import load
 from otel_kit.testing import Telemetry, capture
 from tests.contract.harness import BREAKERS
 from tests.contract.harness.breakers import AT_ONCE, BreakerHarness, Down
+from tests.contract.patched import patched
 
 LONG = 60.0
 Type = type[BreakerHarness]
@@ -225,18 +225,10 @@ async def test_breakers_of_one_name_are_one_series(breaker: Type, telemetry: Tel
 def test_uninstalling_restores_the_very_same_objects(breaker: Type) -> None:
     """Every function and property that was patched is put back."""
     integration = load(breaker.library)
-    before = [_patched(patch.target) for patch in integration._patches]
+    before = [patched(patch.target) for patch in integration._patches]
     with capture(integrations=(breaker.library,)):
-        within = [_patched(patch.target) for patch in integration._patches]
-    after = [_patched(patch.target) for patch in integration._patches]
+        within = [patched(patch.target) for patch in integration._patches]
+    after = [patched(patch.target) for patch in integration._patches]
 
     assert all(ours is not own for ours, own in zip(within, before, strict=True))
     assert all(back is own for back, own in zip(after, before, strict=True))
-
-
-def _patched(target: str) -> object:
-    module, _, path = target.partition(":")
-    found: object = __import__(module, fromlist=["_"])
-    for part in path.split("."):
-        found = getattr_static(found, part)
-    return found

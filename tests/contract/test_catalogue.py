@@ -6,9 +6,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from otel_kit.integrations import CATALOGUE, load
-from tests.contract.harness import CLIENTS, CONSUMERS, PRODUCERS, SERVERS
+from tests.contract.harness import BREAKERS, CLIENTS, CONSUMERS, PRODUCERS, RETRIES, SERVERS
 
-HARNESSES = {harness.library for harness in (*CLIENTS, *SERVERS, *PRODUCERS, *CONSUMERS)}
+HOPS = (*CLIENTS, *SERVERS, *PRODUCERS, *CONSUMERS)
+HARNESSES = {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
 
 
 def test_every_integration_has_a_harness() -> None:

@@ -1,5 +1,6 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
+from tests.contract.harness import retries
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.breakers import (
@@ -17,6 +18,7 @@ from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSy
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 
 CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, GrpcSync, GrpcAio]
@@ -38,3 +40,16 @@ BREAKERS: list[type[BreakerHarness]] = [
     PybreakerBlock,
 ]
 """Circuit breaker libraries, one harness for each way of guarding a call."""
+RETRIES: list[RetryHarness] = [
+    RetryHarness("tenacity", retries.tenacity_call),
+    RetryHarness("tenacity", retries.tenacity_decorated),
+    RetryHarness("tenacity", retries.tenacity_decorated_async),
+    RetryHarness("tenacity", retries.tenacity_loop),
+    RetryHarness("tenacity", retries.tenacity_loop_async),
+    RetryHarness("tenacity", retries.tenacity_loop_to_its_end),
+    RetryHarness("stamina", retries.stamina_decorated),
+    RetryHarness("stamina", retries.stamina_decorated_async),
+    RetryHarness("stamina", retries.stamina_caller),
+    RetryHarness("stamina", retries.stamina_loop_async),
+]
+"""Libraries that retry, one harness for each form of it."""
