@@ -1,6 +1,5 @@
 """The queue gauges, and what they are read from: every source gives readings, which add up here."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
@@ -8,6 +7,7 @@ from typing import NamedTuple, Protocol
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from otel_kit import names
+from otel_kit.hops import current
 
 MAX_SERIES = 500
 """Distinct (transport, destination, group); all further ones are added up as `_OTHER`."""
@@ -16,7 +16,6 @@ MAX_INTERVAL = 5.0
 STALE_INTERVALS = 3
 """An answer older than so many intervals is no longer reported."""
 _MIN_INTERVAL = 0.05
-_log = logging.getLogger("otel_kit")
 
 
 class Queue(NamedTuple):
@@ -105,8 +104,9 @@ class Readings:
         for source in list(self._sources.values()):
             try:
                 found += source.readings(self._clock())
-            except Exception:  # the guard: one source must not silence the others
-                _log.debug("otel_kit cannot read a queue", exc_info=True)
+            except Exception as error:  # the guard: one source must not silence the others
+                if (runtime := current()) is not None:
+                    runtime.broke("read a queue", error)
         for reading in combined(found):
             value = getattr(reading, field)
             if value is not None:

@@ -1,6 +1,5 @@
 """What is known of a hop by its end, and what is made of it: measurements, and the span's end."""
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,6 +48,8 @@ class Account:
     description: str | None = None
     answered: bool = False
     """The server said who it is, so it counts the request too."""
+    began_at: float = 0.0
+    """Seconds since the epoch; dwell ends here, whatever the clock does while handling."""
 
     def __post_init__(self) -> None:
         self.operation = self.hop.operation
@@ -168,7 +169,7 @@ class Account:
         runtime.edges.arrived(said.result, part.destination, edge, context)
         sent_at = said.sent_at or part.sent_at
         if self.kind is SpanKind.CONSUMER and sent_at is not None:
-            wait = time.time() - seconds - sent_at
+            wait = self.began_at - sent_at
             waited = runtime.edges.waited(wait, self._queue_labels(client, part), context)
             self.attributes.setdefault(names.SPAN_QUEUE_DURATION, waited)
 

@@ -224,7 +224,7 @@ class ActiveHop:
         self._context = self._inside = set_span_in_context(self.span, context)
         if self.kind in OUTBOUND and self.hop.carrier is not None:
             self._inject(runtime, self.hop.carrier)
-        self._began = time.perf_counter()
+        self._account.began_at, self._began = time.time(), time.perf_counter()
         return True
 
     def _join(self, twin: "ActiveHop") -> bool:

@@ -2,8 +2,11 @@
 
 import asyncio
 import math
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,3 +266,32 @@ def test_watching_from_many_threads_is_fine() -> None:
         until(lambda: len(telemetry.points(names.QUEUE_DEPTH)) == 20)
         for each in watches:
             each.stop()
+
+
+FORKING = """
+import os, sys
+import otel_kit
+from otel_kit import names
+from otel_kit.testing import capture
+from tests.gauges.waiting import until
+
+def depth():
+    points = telemetry.points(names.QUEUE_DEPTH)
+    return points[0].sum if points else None
+
+with capture(metric_interval=50.0) as telemetry:
+    otel_kit.watch_queue("a", depth=os.getpid)
+    until(lambda: depth() == os.getpid())
+    child = os.fork()
+    until(lambda: depth() == os.getpid())
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_samples_for_itself() -> None:
+    """Threads do not survive a fork; the watch does."""
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", FORKING], cwd=root, timeout=50, check=False)
+
+    assert run.returncode == 0

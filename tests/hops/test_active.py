@@ -159,6 +159,17 @@ def test_dwell_is_right_from_a_millisecond_to_a_day(waited: float) -> None:
     assert telemetry.count(names.HOP_DURATION, side="consumer", client="web") == 1
 
 
+def test_a_clock_that_is_set_while_handling_changes_no_dwell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Dwell ends when handling starts, whatever the clock says at its end."""
+    real = time.time
+    with capture("orders") as telemetry, otel_kit.process(message("web", 1, 60)):
+        monkeypatch.setattr(time, "time", lambda: real() + 3600)
+
+    assert 60 <= telemetry.points(names.QUEUE_DURATION)[0].sum < 120
+
+
 def test_a_message_from_the_future_waited_zero_and_is_counted() -> None:
     """Clock skew never makes a negative wait."""
     with capture("orders") as telemetry, otel_kit.process(message("web", 1, -60)):

@@ -219,3 +219,17 @@ async def test_a_consumer_that_was_made_before_the_kit_is_watched_too(harness: H
             await consumer.deliver()
             await consumer.next()
             await lag.becomes(0, 1)
+
+
+async def test_a_consumer_that_another_instrumentation_traces_is_watched_too(
+    harness: Harness,
+) -> None:
+    """Its hops are not ours, so a message counts as handled once it is handed out."""
+    options: Any = {"integrations": (harness.library,), "metric_interval": 50.0}
+    with capture(prefer="contrib", **options) as telemetry:
+        async with harness(grouped=True) as consumer:
+            lag = Lag(telemetry, consumer)
+            await consumer.deliver()
+            await consumer.deliver()
+            await consumer.next()
+            await lag.becomes(1, 1)
