@@ -49,7 +49,8 @@ class RetriedCall:
 
     def begin(self, number: int) -> None:
         """Attempt `number`, from 1, begins: its span is the current one until `ended`."""
-        if (runtime := self._runtime) is None:
+        runtime = self._runtime
+        if runtime is None or (self._attempt is not None and not self._attempt.over):
             return
         try:
             if self._span is None:
