@@ -49,7 +49,8 @@ class Integration:
         self._descriptions: dict[type, Callable[[Any], Hop]] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
-        self._loops = Loops()
+        self.loops = Loops()
+        """What its consumers handed out one by one and is being handled."""
 
     def side(self, *contrib: str) -> "Integration":
         """A part of the library that OpenTelemetry instruments apart: it steps aside alone."""
@@ -171,14 +172,6 @@ class Integration:
 
         return declare
 
-    def handling(self, consumer: object) -> list[Hop]:
-        """What `consumer` handed out one by one and is still being handled."""
-        return self._loops.handling(consumer)
-
-    def asked_again(self, consumer: object) -> None:
-        """The caller asks by another function than the one that handed out: it is done with it."""
-        self._loops.asked_again(consumer)
-
     # -- life -----------------------------------------------------------------------------------
 
     def install(self) -> Undo:
@@ -190,7 +183,7 @@ class Integration:
         undo: list[Undo] = []
 
         def uninstall() -> None:
-            self._loops.stop()
+            self.loops.stop()
             for message_type in self._descriptions:
                 describes(message_type, None)
             while undo:
@@ -258,11 +251,11 @@ class Integration:
         def hand_out(message: Any, consumer: Any) -> Any:
             hop = self._guarded(describe, message, consumer)
             if hop is not None:
-                self._guarded(self._loops.handed_out, consumer, hop)
+                self._guarded(self.loops.handed_out, consumer, hop)
             return message
 
         async def awaited(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-            self._guarded(self._loops.asked_again, consumer)
+            self._guarded(self.loops.asked_again, consumer)
             return hand_out(await wrapped(*args, **kwargs), consumer)
 
         async def finished(coroutine: Any, consumer: Any) -> Any:
@@ -273,14 +266,14 @@ class Integration:
                 return wrapped(*args, **kwargs)
             if iscoroutinefunction(wrapped):
                 return awaited(wrapped, consumer, args, kwargs)
-            self._guarded(self._loops.asked_again, consumer)
+            self._guarded(self.loops.asked_again, consumer)
             result = wrapped(*args, **kwargs)
             return finished(result, consumer) if iscoroutine(result) else hand_out(result, consumer)
 
         return around
 
     def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-        self._guarded(self._loops.closed, consumer)
+        self._guarded(self.loops.closed, consumer)
         return wrapped(*args, **kwargs)
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -111,7 +111,7 @@ class Lag:
         }
 
     def handling(self, consumer: Any) -> Iterable[Message]:
-        return being_handled(integration.handling(consumer))
+        return being_handled(integration.loops.handling(consumer))
 
     def ends(self, consumer: Any, partitions: list[Partition]) -> Offsets:
         found: Offsets = on_loop(consumer._loop, lambda: consumer.end_offsets(partitions), PATIENCE)
@@ -128,7 +128,7 @@ def started(call: Call) -> None:
 
 @integration.asks("aiokafka:AIOKafkaConsumer.getmany")
 def asked(call: Call) -> None:
-    integration.asked_again(call.instance)
+    integration.loops.asked_again(call.instance)
     consumers.of(call.instance).asked()
 
 

@@ -97,7 +97,7 @@ class Lag:
         }
 
     def handling(self, consumer: Any) -> Iterable[Message]:
-        return being_handled(integration.handling(consumer))
+        return being_handled(integration.loops.handling(consumer))
 
     def ends(self, consumer: Any, partitions: list[Partition]) -> Offsets:
         if getattr(consumer, "_net", None) is None:
@@ -112,7 +112,7 @@ consumers = Consumers(Lag())
 @integration.asks("kafka:KafkaConsumer.poll")
 def asked(call: Call) -> None:
     # Iterating polls too, and moves the position on record by record.
-    integration.asked_again(call.instance)
+    integration.loops.asked_again(call.instance)
     consumers.of(call.instance).asked(whole=call["update_offsets"])
 
 
