@@ -184,7 +184,8 @@ class EdgeRecord:
 
     ``errors`` maps an error class to a count; ``queue`` is the dwell of messages, from send to
     start of handling, and is empty for synchronous transports.  ``side`` tells whose
-    measurement was used: the receiving side where it reports, else the sending side.
+    durations these are: the receiving side's where it reports, else the sending side's.  ``calls``
+    and ``errors`` also have what only the sending side saw; `embedded.metrics.edges` says how.
     """
 
     client: str

@@ -19,8 +19,8 @@ def _hop(counts: list[int], side: str, error: str = "", **attributes: Any) -> Me
 
 
 def test_an_edge_counts_what_the_receiving_side_saw(client: Client) -> None:
-    """Of both sides' reports the server's is used, over all its instances and operations."""
-    client.send(build.metrics([_hop([9, 9, 9, 9], "client")], "web"))
+    """Durations and errors are the server's, over all its instances and operations."""
+    client.send(build.metrics([_hop([1, 1, 1, 9], "client")], "web"))
     for instance in ("one", "two"):
         points = [
             _hop([6, 0, 0, 0], "server", operation="a"),
@@ -62,7 +62,7 @@ def test_waiting_in_a_queue_stands_beside_handling(client: Client) -> None:
     client.send(build.metrics([_hop([5, 0, 0, 0], "producer", **edge_of)], "orders"))
     [edge] = client.data("/api/edges")
 
-    assert (edge["side"], edge["calls"]) == ("consumer", 4)
+    assert (edge["side"], edge["calls"]) == ("consumer", 5)
     assert edge["queue_p50_s"] == pytest.approx(1 + 59 / 2)
 
 
@@ -87,3 +87,47 @@ def test_edges_are_paged_in_order(client: Client) -> None:
 
     assert [e["server"] for e in first["data"] + rest["data"]] == ["s0", "s1", "s2", "s3", "s4"]
     assert rest["next"] is None
+
+
+def _calls(number: int, side: str, error: str = "") -> Metric:
+    return _hop([number, 0, 0, 0], side, error)
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "calls", "errors"),
+    [
+        ({"": 10, "connection": 10}, {"": 10}, 20, {"connection": 10}),
+        ({"dns": 2, "tls": 3, "": 1}, {"": 1}, 6, {"dns": 2, "tls": 3}),
+        ({"connection": 5}, {"": 9, "server_error": 1}, 10, {"server_error": 1, "connection": 5}),
+        ({"": 10, "timeout": 5}, {"": 10}, 15, {"timeout": 5}),
+        ({"": 10, "timeout": 5}, {"": 15}, 15, {"timeout": 5}),
+        ({"": 10, "timeout": 5}, {"": 10, "cancelled": 5}, 15, {"cancelled": 5}),
+        ({"": 10, "timeout": 5}, {"": 10, "timeout": 5}, 15, {"timeout": 5}),
+        ({"": 10, "timeout": 5}, {"": 10, "timeout": 2}, 15, {"timeout": 5}),
+        ({"": 10, "unavailable": 8}, {"": 10, "unavailable": 3}, 18, {"unavailable": 8}),
+        ({"unknown": 5, "timeout": 4}, {"": 4, "unknown": 5}, 9, {"unknown": 5, "timeout": 4}),
+        ({"": 10, "client_error": 5}, {"": 15}, 15, {}),
+        ({"connection": 9}, {"server_error": 9}, 18, {"server_error": 9, "connection": 9}),
+    ],
+)  # fmt: skip
+def test_failures_that_only_the_client_saw_are_added_once(
+    client: Client, sent: dict[str, int], received: dict[str, int], calls: int, errors: Any
+) -> None:
+    """What never reached the server counts beside what the server saw, and no call counts twice."""
+    for side, counts in (("client", sent), ("server", received)):
+        points = [_calls(number, side, error) for error, number in counts.items()]
+        client.send(build.metrics(points, side))
+    [edge] = client.data("/api/edges")
+
+    assert (edge["side"], edge["calls"], edge["errors"]) == ("server", calls, errors)
+
+
+def test_messages_that_could_not_be_sent_stand_beside_those_handled(client: Client) -> None:
+    """A producer's failures are added to a consumer's row as a client's are to a server's."""
+    sent = [_calls(4, "producer"), _calls(2, "producer", "connection")]
+    client.send(build.metrics(sent, "web"))
+    client.send(build.metrics([_calls(3, "consumer"), _calls(1, "consumer", "business")], "orders"))
+    [edge] = client.data("/api/edges")
+
+    assert (edge["side"], edge["calls"]) == ("consumer", 6)
+    assert edge["errors"] == {"business": 1, "connection": 2}
