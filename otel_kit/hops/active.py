@@ -58,7 +58,7 @@ class ActiveHop:
 
     __slots__ = (
         "_account", "_began", "_context", "_deferred", "_ended", "_inside", "_outer", "_previous",
-        "_runtime", "_said", "_twin", "span",
+        "_replied", "_runtime", "_said", "_twin", "span",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +75,7 @@ class ActiveHop:
         self._outer: ActiveHop | None = None
         self._twin = twin
         self._deferred = self._ended = False
+        self._replied: float | None = None
         self._said = MISSING
         self._context: Context
         self._previous: Context
@@ -141,7 +142,7 @@ class ActiveHop:
         if self.span is None or self._ended or self._runtime is None:
             return
         self._ended = True
-        seconds = time.perf_counter() - self._began
+        seconds = (self._replied or time.perf_counter()) - self._began
         try:
             outcome = self._account.outcome(error)
             self._account.record(self._runtime, seconds, outcome, self._context)
@@ -170,6 +171,10 @@ class ActiveHop:
         if self.span is None or self._runtime is None or not self._said.said_hello:
             return None
         return replies.write(self._runtime.service, time.perf_counter() - self._began)
+
+    def replied(self) -> None:
+        """SERVER: the caller has the whole reply and waits no more: the measured time ends here."""
+        self._replied = self._replied or time.perf_counter()
 
     def answered(self, header: str | None) -> None:
         """CLIENT: the reply's `Server-Timing`, which names the server."""

@@ -1,5 +1,7 @@
 """A `Hop` with OpenTelemetry's HTTP conventions (stable since 1.23; names as of 1.44)."""
 
+from dataclasses import replace
+
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
@@ -38,6 +40,9 @@ CONVENTION = Convention(
     ),
     outcome=_outcome,
 )
+
+CONNECTION = replace(CONVENTION, durations={})
+"""A WebSocket: its handshake is an HTTP request, its open time no request's duration."""
 
 
 def http_request(

@@ -1,47 +1,68 @@
 """ASGI: one SERVER span a request, none for its sends and receives; shared by its frameworks.
 
 Everything that belongs to a request lives in that request's objects, so that nothing of one can
-show up on another.  A WebSocket connection is one hop from its handshake to its end.
+show up on another.
+
+What is measured is the caller's wait: to the last message of the response.  The span goes on to the
+end of the handler, background tasks included.  A WebSocket connection is one hop from its handshake
+to its end, and no HTTP request of the conventions' metric.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
-from otel_kit.hops.http import operation
+from otel_kit.hops.http import CONNECTION, operation
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Guard = Callable[..., Any]
+"""An integration's guard: calls a function, None if it fails."""
 
 SEEN = "otel_kit.hop"
-"""Key of the ASGI scope: this request has its hop already."""
+"""Key of the ASGI scope: this request has its hop already, which is a `_Seen`."""
 NATIVE = "fastapi.telemetry"
 """FastAPI's own key of the scope: None if its native telemetry shall leave the request alone."""
 _SERVER_TIMING = names.SERVER_TIMING.encode()
 _ROUTED = ("http", "websocket")
 _RESPONSES = ("http.response.start", "websocket.http.response.start")
+_ENDS = ("http.response.body", "http.response.pathsend")
 _THEIRS = "OpenTelemetryMiddleware"
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The scope as the innermost router has it: a middleware may have copied the application's."""
+
+    scope: Scope | None
 
 
 def request(scope: Scope) -> Hop:
     """The hop of an ASGI scope.  Its route is known only after routing."""
-    headers = BytesPairs(list(scope["headers"]))
-    method = scope["method"] if scope["type"] == "http" else "GET"
-    return http_request(
-        method,
-        carrier=headers,
+    if "headers" in scope:  # an iterable: whoever reads it puts it back
+        scope["headers"] = list(scope["headers"])
+    hop = http_request(
+        _method(scope),
+        carrier=BytesPairs(list(scope.get("headers", ()))),
         scheme=scope.get("scheme", "http"),
-        path=scope["path"],
+        path=scope.get("path"),
         version=scope.get("http_version"),
     )
+    return hop if scope["type"] == "http" else replace(hop, convention=CONNECTION)
+
+
+def _method(scope: Scope) -> str:
+    return str(scope.get("method", "GET"))
 
 
 def intercepted(
-    wrapped: App, app: Any, args: Any, kwargs: Any, *, ours: Scope | None = None
+    guard: Guard, wrapped: App, app: Any, args: Any, kwargs: Any, *, ours: Scope | None = None
 ) -> Any:
     """A call of an ASGI application; `ours` is added to the scope of what will be a hop.
 
@@ -52,40 +73,78 @@ def intercepted(
         scope, receive, send = _bind(*args, **kwargs)
     except TypeError:
         return wrapped(*args, **kwargs)
-    if ours and scope["type"] in _ROUTED:
-        scope.update(ours)
-    return _traced(app, wrapped, scope, receive, send)
+    hop = guard(_described, app, scope, ours)
+    if hop is None:
+        return wrapped(*args, **kwargs)
+    return _traced(guard, hop, app, wrapped, scope, receive, send)
+
+
+def routing(guard: Guard, wrapped: App, args: Any, kwargs: Any) -> Any:
+    """A call of a router: the request's route will be in its scope."""
+
+    def note(scope: Scope, *_: Any) -> None:
+        if isinstance(seen := scope.get(SEEN), _Seen):
+            seen.scope = scope
+
+    guard(note, *args, *kwargs.values())
+    return wrapped(*args, **kwargs)
 
 
 def _bind(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
     return scope, receive, send
 
 
-async def _traced(app: Any, proceed: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run `proceed`, which is `app`, as the handler of one hop."""
+def _described(app: Any, scope: Scope, ours: Scope | None) -> Hop | None:
+    """The hop to make, None if there is none or somebody makes it already."""
+    if scope["type"] not in _ROUTED:
+        return None
+    scope.update(ours or {})
     seen = SEEN in scope or getattr(scope.get(NATIVE), "span", None) is not None
-    if scope["type"] not in _ROUTED or seen or _already_traced(app):
-        await proceed(scope, receive, send)
-        return
-    scope[SEEN] = True
-    with serve(request(scope)) as hop:
+    return None if seen or _already_traced(app) else request(scope)
+
+
+async def _traced(
+    guard: Guard, hop: Hop, app: Any, proceed: App, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run `proceed`, which is `app`, as the handler of one hop."""
+    scope[SEEN] = seen = _Seen(scope)
+    with serve(hop) as active:
         try:
-            await proceed(scope, receive, _answering(hop, send))
+            await proceed(scope, receive, _answering(guard, active, send))
         finally:
-            _routed(hop, app, scope)
+            guard(_routed, active, app, seen.scope)
+            seen.scope = None  # no cycle for the garbage collector
 
 
-def _answering(hop: ActiveHop, send: Send) -> Send:
-    async def answering(message: MutableMapping[str, Any]) -> None:
-        if message["type"] in _RESPONSES:
-            headers = list(message.get("headers", ()))
-            hop.status(message["status"])
-            _note_size(hop, headers)
-            if (reply := hop.reply()) is not None:
-                message = {**message, "headers": [*headers, (_SERVER_TIMING, reply.encode())]}
+def _answering(guard: Guard, hop: ActiveHop, send: Send) -> Send:
+    async def answering(message: Message) -> None:
+        answer = guard(_listed, message)
+        if answer is not None:
+            guard(_answer, hop, answer)
+            message = answer
         await send(message)
+        if guard(_is_last, message):
+            hop.replied()
 
     return answering
+
+
+def _listed(message: Message) -> Message | None:
+    """A response's start with its headers as a list of ours; they may be an iterator."""
+    if message["type"] not in _RESPONSES:
+        return None
+    return {**message, "headers": list(message.get("headers", ()))}
+
+
+def _is_last(message: Message) -> bool:
+    return message["type"] in _ENDS and not message.get("more_body", False)
+
+
+def _answer(hop: ActiveHop, start: Message) -> None:
+    hop.status(start["status"])
+    _note_size(hop, start["headers"])
+    if (reply := hop.reply()) is not None:
+        start["headers"].append((_SERVER_TIMING, reply.encode()))
 
 
 def _note_size(hop: ActiveHop, headers: list[Any]) -> None:
@@ -98,7 +157,12 @@ def _already_traced(app: Any) -> bool:
     """Whether OpenTelemetry's or Starlette's own middleware traces the application."""
     if getattr(app, "_is_instrumented_by_opentelemetry", False):
         return True
-    return any(added.cls.__name__ == _THEIRS for added in app.user_middleware)
+    return any(_class_name(added) == _THEIRS for added in getattr(app, "user_middleware", ()))
+
+
+def _class_name(added: Any) -> str:
+    made = added.cls  # a class, or any other callable
+    return getattr(getattr(made, "func", made), "__name__", "")
 
 
 def _routed(hop: ActiveHop, app: Any, scope: Scope) -> None:
@@ -107,8 +171,7 @@ def _routed(hop: ActiveHop, app: Any, scope: Scope) -> None:
     except (AttributeError, KeyError, TypeError):  # a router of somebody's own
         template = None
     if template:
-        method = scope["method"] if scope["type"] == "http" else "GET"
-        hop.routed(operation(method, template), {names.HTTP_ROUTE: template})
+        hop.routed(operation(_method(scope), template), {names.HTTP_ROUTE: template})
 
 
 def route(app: Any, scope: Scope) -> str | None:
@@ -119,20 +182,25 @@ def route(app: Any, scope: Scope) -> str | None:
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     root = scope.get("root_path", "")
     mounted = root.removeprefix(scope.get("app_root_path", root))
-    prefix = _mount(app.routes, mounted) if mounted else ""
-    if matched is not None and not _is_mount(matched):
-        return prefix + str(matched.path)
+    prefix = _mount(app.routes, mounted, scope) if mounted else ""
+    path = None if _is_mount(matched) else getattr(matched, "path", None)
+    if path is not None:
+        return f"{prefix}{path}"
     return prefix + "/{path}" if prefix else None
 
 
 def _is_mount(route: Any) -> bool:
-    return hasattr(route, "routes") and str(route.path_format).endswith("/{path}")
+    path_format = str(getattr(route, "path_format", ""))
+    return hasattr(route, "routes") and path_format.endswith("/{path}")
 
 
-def _mount(routes: Any, mounted: str) -> str:
-    for route in filter(_is_mount, routes):
-        match = route.path_regex.match(mounted + "/")
-        if match is not None:
-            rest = match["path"].rstrip("/")
-            return str(route.path) + (_mount(route.routes, "/" + rest) if rest else "")
+def _mount(routes: Any, mounted: str, scope: Scope) -> str:
+    for route in routes:
+        if _is_mount(route):
+            match = route.path_regex.match(mounted + "/")
+            if match is not None:
+                rest = match["path"].rstrip("/")
+                return str(route.path) + (_mount(route.routes, "/" + rest, scope) if rest else "")
+        elif hasattr(route, "host_regex") and route.matches(scope)[0].value:
+            return _mount(route.routes, mounted, scope)
     return ""

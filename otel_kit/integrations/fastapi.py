@@ -9,7 +9,7 @@ where there is none OpenTelemetry's instrumentor, is bridged.
 
 from typing import Any
 
-from otel_kit.integrations._asgi import NATIVE, intercepted
+from otel_kit.integrations._asgi import NATIVE, intercepted, routing
 from otel_kit.integrations._shape import Integration
 
 integration = Integration(
@@ -22,4 +22,9 @@ integration = Integration(
 
 @integration.wraps("fastapi:FastAPI.__call__")
 def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
-    return intercepted(wrapped, app, args, kwargs, ours={NATIVE: None})
+    return intercepted(integration._guarded, wrapped, app, args, kwargs, ours={NATIVE: None})
+
+
+@integration.wraps("starlette.routing:Router.__call__")
+def router(wrapped: Any, router: Any, args: Any, kwargs: Any) -> Any:
+    return routing(integration._guarded, wrapped, args, kwargs)

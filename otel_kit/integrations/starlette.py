@@ -7,7 +7,7 @@ OpenTelemetry's or Starlette's own middleware is in the stack, it makes the span
 
 from typing import Any
 
-from otel_kit.integrations._asgi import intercepted
+from otel_kit.integrations._asgi import intercepted, routing
 from otel_kit.integrations._shape import Integration
 
 integration = Integration(
@@ -19,4 +19,9 @@ integration = Integration(
 
 @integration.wraps("starlette.applications:Starlette.__call__")
 def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
-    return intercepted(wrapped, app, args, kwargs)
+    return intercepted(integration._guarded, wrapped, app, args, kwargs)
+
+
+@integration.wraps("starlette.routing:Router.__call__")
+def router(wrapped: Any, router: Any, args: Any, kwargs: Any) -> Any:
+    return routing(integration._guarded, wrapped, args, kwargs)
