@@ -42,7 +42,8 @@ def wire(
 
     def put_back() -> None:
         unread()
-        propagate.set_global_textmap(before)
+        if propagate.get_global_textmap() is propagator:  # else the application's own, set since
+            propagate.set_global_textmap(before)
         hops.configure(runtime)
         unreport()
 

@@ -1,7 +1,8 @@
 """Tracer, meter and logger providers: the only part of the kit that knows OpenTelemetry's SDK.
 
-`create` joins the providers that the application has set, and makes and sets those it has not.
-What the kit made it shuts down; what it joined it never touches but to add to it.
+`create` joins the providers that the application has set, and makes and sets those it has not; if
+the application sets its own later, ours give way.  What the kit made it shuts down; what it
+joined it never touches but to add to it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -80,12 +82,34 @@ class Providers:
         self._set_global()
 
     def _set_global(self) -> None:
-        if self.meter_provider in self._made:
-            metrics.set_meter_provider(self.meter_provider)
-        if self.tracer_provider in self._made:
-            trace.set_tracer_provider(self.tracer_provider)
-        if self.logger_provider in self._made:
-            _logs.set_logger_provider(self.logger_provider)
+        ours = {
+            "metrics": self.meter_provider,
+            "traces": self.tracer_provider,
+            "logs": self.logger_provider,
+        }
+        for signal, provider in ours.items():
+            if provider in self._made:
+                api_globals.lend(signal, provider, partial(self._displaced, signal, provider))
+
+    def _displaced(self, signal: str, ours: Any, theirs: Any) -> None:
+        """The application has set its own provider.  What ours has recorded is still delivered."""
+        if self._shut:
+            return
+        logger.info("The application has set a provider for %s of its own: joining it.", signal)
+        try:
+            ours.give_way()
+            self._joined.append(theirs)
+            if signal == "traces":
+                self.tracer_provider = theirs
+                for watcher in self._attached:
+                    self._attach(watcher)
+            elif signal == "metrics":
+                self.meter_provider = theirs
+                self._builder.retire_metrics()
+            else:
+                self.logger_provider = theirs
+        except Exception as error:  # setting a provider must not fail for our sake
+            logger.warning("The kit could not join the provider for %s: %r", signal, error)
 
     def lost(self) -> dict[tuple[str, str], int]:
         """What was lost in this process, by signal and reason; see `losses`."""
@@ -101,13 +125,13 @@ class Providers:
 
         `on_start` is given the span and its parent context, `on_end` the ended span.
         """
-        add = getattr(self.tracer_provider, "add_span_processor", None)
-        if add is None:
+        self._attached.append(Watcher(on_start, on_end))
+        self._attach(self._attached[-1])
+
+    def _attach(self, watcher: Watcher) -> None:
+        if not watcher.attach(self.tracer_provider):
             kind = type(self.tracer_provider).__name__
             logger.warning("%s takes no span processors: its spans are not measured.", kind)
-            return
-        self._attached.append(Watcher(on_start, on_end))
-        add(self._attached[-1])
 
     # -- flush and shutdown -----------------------------------------------------------------
 

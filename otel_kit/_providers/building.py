@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Thread
 from typing import Any, Final
 
 from opentelemetry import metrics as api
 from opentelemetry.sdk import metrics as sdk_metrics
-from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_kit import names
 from otel_kit._providers.exporters import connect
@@ -27,6 +27,11 @@ from otel_kit._providers.processors import (
 )
 from otel_kit._providers.prometheus import PrometheusEndpoint
 from otel_kit._providers.sampler import SagaSampler
+from otel_kit._providers.yielding import (
+    YieldingLoggerProvider,
+    YieldingMeterProvider,
+    YieldingTracerProvider,
+)
 from otel_kit.settings import Settings
 
 _HELD_COLLECTIONS: Final = 8
@@ -47,28 +52,31 @@ class Builder:
     losses: Losses = field(default_factory=Losses)
     pipelines: list[AnyPipeline] = field(default_factory=list)
     span_pipelines: list[SpanPipeline] = field(default_factory=list)
+    metric_pipelines: list[MetricPipeline] = field(default_factory=list)
     endpoints: list[PrometheusEndpoint] = field(default_factory=list)
 
-    def tracer_provider(self, sampler: SagaSampler, meters: api.MeterProvider) -> TracerProvider:
+    def tracer_provider(
+        self, sampler: SagaSampler, meters: api.MeterProvider
+    ) -> YieldingTracerProvider:
         """Spans, sampled as the settings say."""
-        provider = TracerProvider(sampler, self._resource(), meter_provider=meters)
+        provider = YieldingTracerProvider(sampler, self._resource(), meter_provider=meters)
         for kind in self.settings.traces_exporter:
             pipeline: Pipeline[ReadableSpan] = self._batching("traces", kind, "span")
             self.span_pipelines.append(SpanPipeline(pipeline))
             provider.add_span_processor(self.span_pipelines[-1])
         return provider
 
-    def logger_provider(self, meters: api.MeterProvider) -> LoggerProvider:
+    def logger_provider(self, meters: api.MeterProvider) -> YieldingLoggerProvider:
         """Log events."""
-        provider = LoggerProvider(self._resource(), meter_provider=meters)
+        provider = YieldingLoggerProvider(self._resource(), meter_provider=meters)
         for kind in self.settings.logs_exporter:
             pipeline: Pipeline[ReadableLogRecord] = self._batching("logs", kind, "log")
             provider.add_log_record_processor(LogPipeline(pipeline))
         return provider
 
-    def meter_provider(self) -> MeterProvider:
+    def meter_provider(self) -> YieldingMeterProvider:
         """Metrics."""
-        return MeterProvider(
+        return YieldingMeterProvider(
             metric_readers=[self._reader(kind) for kind in self.settings.metrics_exporter],
             resource=self._resource(),
             exemplar_filter=_EXEMPLAR_FILTERS[self.settings.exemplar_filter](),
@@ -80,6 +88,13 @@ class Builder:
             pipeline.close()
         for endpoint in self.endpoints:
             endpoint.close()
+
+    def retire_metrics(self) -> None:
+        """Collect once more, for good: from now on measurements go elsewhere.  Does not wait."""
+        for reader in self.metric_pipelines:
+            reader.retire()
+        for endpoint in self.endpoints:
+            Thread(target=endpoint.close, daemon=True).start()
 
     def _resource(self) -> Resource:
         known = {names.SERVICE_NAME: self.settings.service_name}
@@ -107,7 +122,8 @@ class Builder:
             interval=self.settings.metric_interval / 1000,
             size=data_points,
         )
-        return MetricPipeline(pipeline, pipeline.exporter)
+        self.metric_pipelines.append(MetricPipeline(pipeline, pipeline.exporter))
+        return self.metric_pipelines[-1]
 
     def _pipeline(self, signal: str, kind: str, **shape: Any) -> AnyPipeline:
         connected = partial(connect, signal, kind, self.settings)

@@ -93,8 +93,8 @@ def forget_metrics(provider: Any) -> None:
         )
         for reader in consumer._reader_storages
     }
-    for meter in getattr(provider, "_meters", {}).values():
-        for name in ("_instrument_registration_lock", "_instrument_ids_lock"):
+    for meter in (*getattr(provider, "_meters", {}).values(), *getattr(provider, "lent", ())):
+        for name in ("_instrument_registration_lock", "_instrument_ids_lock", "_lock"):
             if hasattr(meter, name):
                 setattr(meter, name, Lock())
 

@@ -105,10 +105,17 @@ class MetricPipeline(MetricReader):
             preferred_aggregation=exporter._preferred_aggregation,
         )
         self._pipeline = pipeline
+        self._last = self._retired = False
         pipeline.produce = self._produce
 
+    def retire(self) -> None:
+        """Collect and deliver once more, and never again.  Does not wait."""
+        self._last = True
+        self._pipeline.flush(_deadline(None))
+
     def _produce(self) -> None:
-        if self._collect is not None:
+        if self._collect is not None and not self._retired:
+            self._retired = self._last
             self.collect()
 
     def _receive_metrics(
