@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
 OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
+_OF_A_REQUEST = (ErrorClass.BUSINESS, ErrorClass.CANCELLED, ErrorClass.SERIALIZATION)
 _GIVEN_UP = (ErrorClass.TIMEOUT, ErrorClass.CANCELLED)
 """The caller waits no more; the server may well be at work."""
 
@@ -93,7 +94,10 @@ class Account:
         if error is None:
             return outcome
         default = ErrorClass.UNKNOWN if self.kind in OUTBOUND else ErrorClass.SERVER_ERROR
-        error_class = classify(error, outcome.error_class or default)
+        default = outcome.error_class or default
+        error_class = classify(error, default)
+        if self.kind is SpanKind.SERVER and error_class not in _OF_A_REQUEST:
+            error_class = default  # to the caller, what failed further down is the server's failure
         return outcome._replace(
             error_class=error_class,
             error_type=outcome.error_type or _type_name(error),

@@ -259,12 +259,12 @@ class ActiveHop:
             context = runtime.propagator.extract(hop.carrier, ambient)
             self._said = propagation.inbound(context)
         self._account.server = runtime.service
-        self._account.attributes[names.SPAN_PROPAGATION] = self._said.result
         if self.kind is SpanKind.CONSUMER:
             self._account.add_first_lives(runtime, links)
         if hop.parts:
             self._account.add_senders(runtime, links)
             return context
+        self._account.attributes[names.SPAN_PROPAGATION] = self._said.result
         self._account.add_sender(runtime, self._said, hop)
         surrounding = get_current_span(ambient).get_span_context()
         if self.kind is SpanKind.CONSUMER and self._said.parent and surrounding.is_valid:
