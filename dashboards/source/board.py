@@ -35,7 +35,7 @@ class Board:
     def build(self) -> model.Dashboard:
         """As Grafana reads it; panels are numbered in reading order."""
         board = Dashboard(self.title).uid(f"otel-kit-{self.file}").description(self.description)
-        board.tags([TAG]).time("now-1h", "now").refresh("30s").timezone("browser").readonly()
+        board.tags([TAG]).time("now-1h", "now").refresh("30s").timezone("browser").editable()
         board.tooltip(model.DashboardCursorSync.CROSSHAIR).link(_siblings())
         for variable in (variables.datasource(), *self.variables):
             board.with_variable(variable)

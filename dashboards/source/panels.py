@@ -86,7 +86,7 @@ def timeline(
 ) -> timeseries.Panel:  # fmt: skip
     """Lines over time; `levels` are drawn as dashed lines."""
     panel = _framed(timeseries.Panel(), title, description, 12, 8)
-    panel.unit(unit).line_width(1).fill_opacity(30 if stacked else 8).axis_soft_max(0)
+    panel.unit(unit).line_width(1).fill_opacity(30 if stacked else 8)
     panel.show_points(looks.VisibilityMode.AUTO).span_nulls(60_000)
     panel.legend(_legend()).tooltip(_tooltip())
     if bottom is not None:
@@ -104,12 +104,15 @@ def figure(
     title: str, description: str, query: Query, *,
     unit: str, width: int = 4, levels: Levels = (), none: str = "no data",
 ) -> stat.Panel:  # fmt: skip
-    """One number, coloured by `levels`, with its recent course behind it."""
+    """One number, coloured by `levels`; with its course behind it, unless it sums up the range."""
     panel = _framed(stat.Panel(), title, description, width, 4)
     panel.unit(unit).no_value(none).thresholds(_thresholds(levels))
-    panel.color_mode(looks.BigValueColorMode.VALUE).graph_mode(looks.BigValueGraphMode.AREA)
+    panel.color_mode(looks.BigValueColorMode.VALUE)
     panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    return _asking(panel, [query])
+    if "$__range" in query.expr:
+        panel.graph_mode(looks.BigValueGraphMode.NONE)
+        return panel.with_target(_instant(query, PromQueryFormat.TIME_SERIES).ref_id("A"))
+    return _asking(panel.graph_mode(looks.BigValueGraphMode.AREA), [query])
 
 
 def bars(

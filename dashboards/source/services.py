@@ -48,7 +48,9 @@ _PAIR: Final = "client, server"
 _EDGES: Final = "client, server, transport"
 _ENDPOINT: Final = "server, operation"
 _LEGEND: Final = "{{client}} → {{server}}"
-_OBJECTIVE: Final = 'client=~"$client",server=~"$service",transport=~"$transport"'
+_OBJECTIVE: Final = 'client=~"$client",server=~"$service"'
+_TIMED: Final = (*_EDGE, 'error_class!="breaker_open"')
+"""A call that a breaker refused took no time, and would make the others look faster."""
 
 _NOW: Final = Section(
     "Now",
@@ -79,7 +81,7 @@ _NOW: Final = Section(
         figure(
             "p99",
             "99 of 100 hops are faster. Look at *Pairs* for the slow one, and open a dot of it.",
-            Query(quantile(0.99, HOP, "", *_EDGE)),
+            Query(quantile(0.99, HOP, "", *_TIMED)),
             unit=SECONDS,
             levels=LATENCY,
         ),
@@ -161,21 +163,21 @@ _LATENCY: Final = Section(
             "p50 by pair",
             "Half of the hops are faster. If p99 rises and this does not, a few calls are slow:"
             " one bad instance, a lock, a retry. If both rise, the callee is slow for all.",
-            Query(quantile(0.5, HOP, _PAIR, *_EDGE), _LEGEND),
+            Query(quantile(0.5, HOP, _PAIR, *_TIMED), _LEGEND),
             unit=SECONDS,
         ),
         timeline(
             "p95 by pair",
             "95 of 100 hops are faster. What rises here but not in p50 concerns few callers, as"
             " yet.",
-            Query(quantile(0.95, HOP, _PAIR, *_EDGE), _LEGEND),
+            Query(quantile(0.95, HOP, _PAIR, *_TIMED), _LEGEND),
             unit=SECONDS,
         ),
         timeline(
             "p99 by pair",
             "99 of 100 hops are faster; the dashed lines are half the objective and the objective."
             " Each dot is one sampled hop: click it to open its trace.",
-            Query(quantile(0.99, HOP, _PAIR, *_EDGE), _LEGEND, exemplars=True),
+            Query(quantile(0.99, HOP, _PAIR, *_TIMED), _LEGEND, exemplars=True),
             unit=SECONDS,
             levels=LATENCY,
         ),
@@ -183,7 +185,7 @@ _LATENCY: Final = Section(
             "Durations",
             "All chosen hops by duration. Two bands mean two kinds of calls, such as a cache that"
             " is hit or missed. The dots open traces.",
-            Query(rates("le", HOP.bucket, *_EDGE), "{{le}}", exemplars=True),
+            Query(rates("le", HOP.bucket, *_TIMED), "{{le}}", exemplars=True),
         ),
         rows(
             "Pairs",
@@ -191,9 +193,9 @@ _LATENCY: Final = Section(
             " where to go on.",
             Column("hops per second", rates(_EDGES, HOP.count, *_EDGE)),
             Column("faults %", percent(shares(_EDGES, HOP.count, FAULT, *_EDGE)), FAULTS_PERCENT),
-            Column("p50 ms", milliseconds(quantile(0.5, HOP, _EDGES, *_EDGE))),
-            Column("p95 ms", milliseconds(quantile(0.95, HOP, _EDGES, *_EDGE))),
-            Column("p99 ms", milliseconds(quantile(0.99, HOP, _EDGES, *_EDGE)), LATENCY_MS),
+            Column("p50 ms", milliseconds(quantile(0.5, HOP, _EDGES, *_TIMED))),
+            Column("p95 ms", milliseconds(quantile(0.95, HOP, _EDGES, *_TIMED))),
+            Column("p99 ms", milliseconds(quantile(0.99, HOP, _EDGES, *_TIMED)), LATENCY_MS),
             sort="p99 ms",
         ),
     ],
@@ -239,7 +241,7 @@ _MAP: Final = Section(
         matrix(
             "p99 by pair",
             "Callers down, callees across. A red row: a caller in trouble; a red column: a callee.",
-            quantile(0.99, HOP, _PAIR, *_EDGE),
+            quantile(0.99, HOP, _PAIR, *_TIMED),
             row="client",
             column="server",
             unit=SECONDS,
