@@ -14,7 +14,7 @@ from tests.dashboards.queries import Asked, panel_queries, rule_queries
 
 pytestmark = [
     pytest.mark.demo,
-    pytest.mark.timeout(150),
+    pytest.mark.timeout(240),
     pytest.mark.xdist_group("prometheus"),  # one demo for all of them
 ]
 FAULTS = ("out-of-stock", "bank-down", "poison-message", "consumer-stalled", "billing-declines")
@@ -83,7 +83,7 @@ def test_alerts_fire(watched: Watched, alert: str, labels: str) -> None:
     firing = f'ALERTS{{alertname="{alert}",alertstate="firing",{labels}}}'
 
     with watched.demo.broken("bank-down" if alert == "BreakerOpen" else "poison-message"):
-        assert wait_for(lambda: watched.prometheus.has_data(firing), 15)
+        assert wait_for(lambda: watched.prometheus.has_data(firing), 40)
 
 
 def test_exemplars_open_their_traces(watched: Watched) -> None:

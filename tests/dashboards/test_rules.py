@@ -32,6 +32,7 @@ def test_collectors_keep_the_names_of_services() -> None:
     assert [each["honor_labels"] for each in config["scrape_configs"]] == [True, True]
 
 
+@pytest.mark.timeout(180)  # some cases are hours of rules, evaluated every minute
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_when_they_should(path: object) -> None:
     """`promtool test rules`: every alert fires, and is silent, as its cases say."""
