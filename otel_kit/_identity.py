@@ -5,6 +5,8 @@ from threading import RLock
 from typing import Generic, TypeVar
 from weakref import ref
 
+from otel_kit._locks import ForkSafeLock
+
 T = TypeVar("T")
 
 
@@ -16,7 +18,8 @@ class IdentityMap(Generic[T]):
 
     def __init__(self) -> None:
         self._entries: dict[int, tuple[Callable[[], object], T]] = {}
-        self._lock = RLock()  # an object may die, and be taken out, while its thread holds it
+        # An object may die, and be taken out, while its thread holds the lock.
+        self._lock = ForkSafeLock(RLock)
 
     def get(self, owner: object) -> T | None:
         """What was set for this very object."""

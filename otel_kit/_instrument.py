@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from otel_kit._locks import ForkSafeLock
 from otel_kit.exceptions import OtelKitError
 from otel_kit.settings import Settings
 
 if TYPE_CHECKING:
-    from opentelemetry.propagators.textmap import TextMapPropagator
-
     from otel_kit._providers import Providers
 
 _log = logging.getLogger("otel_kit")
-_lock = RLock()
+_lock = ForkSafeLock(RLock)
 _current: Kit | None = None
 
 
@@ -142,21 +141,11 @@ def _wired(settings: Settings, arguments: dict[str, Any]) -> Kit:
             meter_provider=providers.meter_provider,
             logger_provider=providers.logger_provider,
             watch=providers.watch,
-            other_propagators=_other_propagators(settings.propagators),
         )
     except BaseException:
         providers.shutdown(0)
         raise
     return Kit(arguments, providers, undo)
-
-
-def _other_propagators(names: Iterable[str]) -> list[TextMapPropagator]:
-    """Those besides W3C's, which are the core's own."""
-    from importlib.metadata import entry_points
-
-    others = [name for name in names if name not in ("tracecontext", "baggage")]
-    found = entry_points(group="opentelemetry_propagator") if others else ()
-    return [entry.load()() for entry in found if entry.name in others]
 
 
 def _remember(kit: Kit) -> Kit:

@@ -1,18 +1,16 @@
 """Connects the core to one set of providers; `instrument()` and `testing.capture()` share it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from opentelemetry import propagate
 from opentelemetry._logs import LoggerProvider
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import Span, TracerProvider
 
-from otel_kit import hops, integrations, names, sagas
+from otel_kit import _propagators, hops, integrations, names, sagas
 from otel_kit.gauges import breakers
 from otel_kit.gauges.readings import readings
-from otel_kit.hops.propagation import Propagator
 from otel_kit.integrations import bridge
 from otel_kit.settings import Settings
 
@@ -28,7 +26,6 @@ def wire(
     meter_provider: MeterProvider,
     logger_provider: LoggerProvider,
     watch: Callable[[OnStart, OnEnd], None],
-    other_propagators: Sequence[TextMapPropagator] = (),
 ) -> Undo:
     """Make the four verbs, the sagas and the integrations use these providers.
 
@@ -36,7 +33,7 @@ def wire(
     puts back what was there before.
     """
     before, runtime = propagate.get_global_textmap(), hops.current()
-    propagator = Propagator(settings.service_name, other_propagators)
+    propagator = _propagators.propagator(settings, before)
     meter = meter_provider.get_meter(names.SCOPE)
     unread = readings.install(meter, settings.metric_interval / 1000)
 

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 from typing import Literal, get_args
 
 from opentelemetry import baggage, trace
@@ -18,6 +17,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import Span, Status, StatusCode
 
 from otel_kit import names
+from otel_kit._locks import ForkSafeLock
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import current
 from otel_kit.hops.edges import QUEUE_BUCKETS
@@ -164,7 +164,7 @@ def _saga_of(context: Context) -> Saga | None:
 # -- metrics ------------------------------------------------------------------------------------
 
 _began: OrderedDict[str, float] = OrderedDict()
-_lock = Lock()
+_lock = ForkSafeLock()
 
 
 def _started(saga: Saga) -> None:

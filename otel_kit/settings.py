@@ -91,7 +91,7 @@ class Settings:
         "OTEL_TRACES_SAMPLER_ARG",
         values.number(0, 1),
         1.0,
-        "share of traces the ratio samplers keep; all traces of a saga are kept or none",
+        "share of traces the ratio samplers keep; traces begun within one saga are kept or none",
     )
     traces_exporter: tuple[str, ...] = _option(
         "OTEL_TRACES_EXPORTER", _EXPORTERS, ("otlp",), "where spans go"
@@ -163,7 +163,7 @@ class Settings:
         "OTEL_PROPAGATORS",
         values.PROPAGATORS,
         ("tracecontext", "baggage"),
-        "how context travels; the kit's own tracestate member goes with tracecontext",
+        "how context travels; our tracestate member goes with tracecontext; none: nothing is sent",
     )
     peers: Mapping[str, str] = _option(
         "OTEL_KIT_PEERS",

@@ -20,7 +20,9 @@ def _ours() -> None:
     try:
         from otel_kit._autostart import start
     except ImportError as error:
-        sys.stderr.write(f"otel-kit run: {sys.executable} has no otel_kit: {error}.\n")
+        if error.name == "otel_kit":
+            return  # another Python than ours, started by the program: none of our business
+        sys.stderr.write(f"otel-kit run: {sys.executable} cannot import otel_kit: {error}.\n")
     else:
         start()
 

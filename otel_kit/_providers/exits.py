@@ -2,6 +2,10 @@
 
 On SIGTERM telemetry is flushed within the deadline; then whatever would have happened happens: the
 handler that was there before is called, or the process ends by the signal, exit status and all.
+Python runs handlers between bytecodes of the main thread, so while that is inside a long call in C
+(a big query, a model's training step) the process ends only after it: without us it would end at
+once.  Where that matters set SIGTERM to `signal.SIG_DFL` after `instrument()`; what is not
+delivered yet is then lost.
 A handler the application installs later replaces ours, as it would any other.
 """
 

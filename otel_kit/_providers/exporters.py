@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_kit._providers.delivery import DELIVERED, Delivery, Outcome
+from otel_kit.exceptions import InvalidSetting
 from otel_kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,14 +65,29 @@ class ExporterDelivery:
 
 
 def connect(signal: str, kind: str, settings: Settings) -> Delivery[Any]:
-    """A new exporter.  `kind` is ``otlp`` or ``console``."""
+    """A new exporter.  `kind` is ``otlp`` or ``console``.
+
+    Raises `InvalidSetting` if the exporter does not like what it reads from the environment.
+    """
     if kind == "console":
         return _console(signal)
+    try:
+        return _otlp_delivery(signal, settings)
+    except ImportError:
+        raise
+    except Exception as error:  # they refuse in many ways
+        raise InvalidSetting(
+            f"The OTLP exporter for {signal} refuses what the environment says: "
+            f"{type(error).__name__}: {str(error)[:300]}; correct the OTEL_ variable."
+        ) from error
+
+
+def _otlp_delivery(signal: str, settings: Settings) -> Delivery[Any]:
     verdict: Verdict | None
     if settings.protocol(signal) == "grpc":
         from otel_kit._providers.otlp_grpc import grpc_exporter
 
-        exporter, verdict = grpc_exporter(*_otlp("grpc", signal))
+        exporter, verdict = grpc_exporter(signal, *_otlp("grpc", signal))
     else:
         from otel_kit._providers.otlp_http import http_exporter
 

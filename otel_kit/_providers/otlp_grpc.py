@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import grpc
 from otel_kit._providers.delivery import Outcome
 from otel_kit._providers.verdicts import Observed, Verdict
 
+_COMPRESSION: Final = "OTEL_EXPORTER_OTLP_COMPRESSION"
 _RETRYABLE: Final = frozenset(
     {
         grpc.StatusCode.CANCELLED,
@@ -57,8 +59,16 @@ def _refusal(error: Any) -> Outcome:
     return Outcome(False, again=code in _RETRYABLE, problem=problem)
 
 
-def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
-    """An exporter of this class and how to learn what came of each export.
+def _compression(signal: str) -> grpc.Compression:
+    """What the environment says.  The exporter itself does not know the word ``none``."""
+    for name in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_COMPRESSION", _COMPRESSION):
+        if said := os.environ.get(name, "").strip().lower():
+            return grpc.Compression.Gzip if said == "gzip" else grpc.Compression.NoCompression
+    return grpc.Compression.NoCompression
+
+
+def grpc_exporter(signal: str, exporter: Any, answer: Any) -> tuple[Any, Verdict]:
+    """An exporter of this class, for one signal, and how to learn what came of each export.
 
     The exporter calls ``_initialize_channel_and_stub`` at the start and when it connects anew.
     """
@@ -73,4 +83,5 @@ def grpc_exporter(exporter: Any, answer: Any) -> tuple[Any, Verdict]:
             self._client = _Stub(client, observed)
 
     # The pipeline tries again, within its deadlines: no code is one the exporter retries on.
-    return Observing(retryable_error_codes=[grpc.StatusCode.OK]), observed.take
+    made = Observing(compression=_compression(signal), retryable_error_codes=[grpc.StatusCode.OK])
+    return made, observed.take

@@ -1,10 +1,14 @@
-"""Which traces are kept, so that all services and all traces of one saga agree.
+"""Which traces are kept, so that all services agree, and all traces begun within one saga.
 
 The ratio samplers take their randomness R (56 bits) from a hash of ``saga.id`` in the baggage, else
 from the trace id, and keep a trace if R is at least the threshold T = (1 - ratio) * 2^56.  Both
 travel in tracestate as ``ot=th:<T, hex, no trailing zeros>;rv:<R, 14 hex digits>``: OpenTelemetry's
 "TraceState: Probability Sampling".  An ``rv`` that came with the request is kept and used.  The
 parent-based samplers follow the parent and leave its tracestate alone.
+
+A trace that began before its saga had an id (the request in which `saga()` is first called) was
+decided by its trace id, and is not decided again: who continues it follows its flag.  Nothing but
+the id is sure to reach the saga's other traces, so they cannot follow that first one.
 
 The SDK does not hand the parent's tracestate to a sampler, so ours reads it from the context.
 """

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -11,6 +10,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import SpanKind, get_current_span
 
 from otel_kit import names
+from otel_kit._locks import ForkSafeLock
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import Runtime
 from otel_kit.hops.attempts import tell_attempt
@@ -68,7 +68,7 @@ class Export:
         self._runtime = runtime
         self._series: dict[Labels, Series] = {}
         self._labels: WeakKeyDictionary[Breaker, Labels] = WeakKeyDictionary()
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         meter = runtime.meter
         self._transitions = meter.create_counter(
             names.BREAKER_TRANSITIONS, "{transition}", "Changes of a circuit breaker's state."

@@ -6,11 +6,11 @@ exact whatever the interval, so that an opening shorter than a scrape still coun
 
 from collections.abc import Callable, MutableSequence
 from enum import Enum
-from threading import Lock
 from typing import Final, Literal, NamedTuple
 
 from otel_kit import names
 from otel_kit._identity import IdentityMap, weakly
+from otel_kit._locks import ForkSafeLock
 from otel_kit.gauges import _breaker_metrics as metrics
 from otel_kit.hops import Runtime, current
 
@@ -48,7 +48,7 @@ class Breaker:
         self.server = server
         self._owner = owner
         self._read = read
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         first = self._reading()
         self.state: State = "closed" if first is None else state_of(first.state)
 

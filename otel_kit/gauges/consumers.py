@@ -10,10 +10,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
 from typing import Any, Protocol
 from weakref import ref
 
+from otel_kit._locks import ForkSafeLock
 from otel_kit.gauges.backlog import Backlog, Known
 from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, Readings, combined, readings
 from otel_kit.gauges.sampler import Sampler
@@ -60,7 +60,7 @@ class Consumer:
         self._library = library
         self._clock = clock
         self._pid = os.getpid()
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
         self._interval = 0.0
         self._sampler = Sampler(self.sample, "otel_kit watches a consumer")
         self._backlogs: dict[Partition, Backlog] = {}

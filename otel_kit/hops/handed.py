@@ -1,12 +1,12 @@
 """Messages that a consumer's loop handed out lately: `process()` must not count them again."""
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
 
 from otel_kit import names
+from otel_kit._locks import ForkSafeLock
 from otel_kit.hops.hop import Hop
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class HandedOut:
     def __init__(self) -> None:
         self._latest: OrderedDict[_Key, ActiveHop] = OrderedDict()
         self._bridged: OrderedDict[int, None] = OrderedDict()
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
 
     def remember(self, active: "ActiveHop") -> None:
         """A message handed out again is a new hop, and takes the place of the old one."""

@@ -1,8 +1,8 @@
 """Who is at the other side: names for addresses, learned or told, and never too many of them."""
 
 from collections.abc import Mapping
-from threading import Lock
 
+from otel_kit._locks import ForkSafeLock
 from otel_kit.names import OVERFLOW, UNKNOWN
 
 _AMBIGUOUS = object()
@@ -19,7 +19,7 @@ class Bounded:
         self._limit = limit
         self._free = frozenset({UNKNOWN, OVERFLOW, ""})
         self._known: set[str] = set(self._free)
-        self._lock = Lock()
+        self._lock = ForkSafeLock()
 
     def __call__(self, value: str) -> str:
         if value in self._known:

@@ -8,7 +8,7 @@ someone who does not know the member stood between, and the caller is unknown.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +41,8 @@ from otel_kit.names import TRACESTATE_KEY, UNKNOWN
 
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
+W3C = {"tracecontext": (TRACEPARENT, TRACESTATE), "baggage": (BAGGAGE,)}
+"""The W3C propagators, by their names in OTEL_PROPAGATORS, and their headers."""
 Result = Literal["continued", "missing", "invalid", "stale"]
 
 _HEADER_LENGTH = 4096
@@ -91,18 +93,22 @@ def arrival(context: Context) -> Inbound | None:
 class Propagator(TextMapPropagator):
     """W3C trace context with our member, W3C baggage, and any others the user configured.
 
+    `w3c` has the names of those of `W3C` that are wanted; `others` see the carrier after them.
     Used by the four verbs, and as the global propagator, so that hops which other
     instrumentations make carry the member too.
     """
 
-    def __init__(self, service: str, others: Sequence[TextMapPropagator] = ()) -> None:
+    def __init__(
+        self, service: str, others: Sequence[TextMapPropagator] = (), w3c: Iterable[str] = W3C
+    ) -> None:
         self._caller = encode_name(service)
+        self._fields = {field for name in w3c for field in W3C[name]}
         self._baggage = W3CBaggagePropagator()
         self._others = others
 
     @property
     def fields(self) -> set[str]:
-        return set(FIELDS).union(*(other.fields for other in self._others))
+        return self._fields.union(*(other.fields for other in self._others))
 
     def inject(
         self,
@@ -120,11 +126,11 @@ class Propagator(TextMapPropagator):
         context = get_current() if context is None else context
         span = get_current_span(context)
         span_context = span.get_span_context()
-        if span_context.is_valid:
+        if span_context.is_valid and TRACEPARENT in self._fields:
             parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"
             setter.set(carrier, TRACEPARENT, f"{parent}-{span_context.trace_flags:02x}")
             setter.set(carrier, TRACESTATE, self._members(span, span_context, sent_ns))
-        if get_baggage(context):
+        if BAGGAGE in self._fields and get_baggage(context):
             self._baggage.inject(carrier, context, setter)
         for other in self._others:
             other.inject(carrier, context, setter)
@@ -154,8 +160,9 @@ class Propagator(TextMapPropagator):
         """
         context = clear_baggage(get_current() if context is None else context)
         try:
-            found = _read(carrier, getter)
-            context = self._baggage.extract(carrier, context, getter)
+            found = _read(carrier, getter) if TRACEPARENT in self._fields else MISSING
+            if BAGGAGE in self._fields:
+                context = self._baggage.extract(carrier, context, getter)
             for other in self._others:
                 context = other.extract(carrier, context, getter)
         except Exception:  # untrusted input; anything may be in there

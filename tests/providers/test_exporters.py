@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from opentelemetry import _logs, metrics
+from collections.abc import Callable
 
+import pytest
+from opentelemetry import _logs, metrics, trace
+
+from otel_kit._instrument import instrument
+from otel_kit.exceptions import InvalidSetting
 from tests.providers.conftest import Make
 from tests.providers.grpc_sink import GrpcSink
 from tests.providers.sink import WAIT, Sink, refusing
@@ -20,6 +24,44 @@ def test_grpc(make: Make) -> None:
         _logs.get_logger("test").emit(event_name="hello")
         assert providers.flush(WAIT)
         assert sorted(sink.received) == ["logs", "metrics", "traces"]
+
+
+@pytest.mark.parametrize(
+    "compression",
+    [
+        {"OTEL_EXPORTER_OTLP_COMPRESSION": "none"},
+        {"OTEL_EXPORTER_OTLP_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "None"},
+        {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "GZIP"},
+    ],
+)
+def test_grpc_compression(make: Make, compression: dict[str, str]) -> None:
+    """Over gRPC every allowed compression delivers, for all signals or for one."""
+    with GrpcSink() as sink:
+        grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+        providers = make(sink.target, **MANUAL, **grpc, **compression)
+        spans(3)
+        metrics.get_meter("test").create_counter("orders").add(3)
+        _logs.get_logger("test").emit(event_name="hello")
+        assert providers.flush(WAIT)
+        assert sorted(sink.received) == ["logs", "metrics", "traces"]
+
+
+@pytest.mark.parametrize("signal", ["", "TRACES_", "METRICS_", "LOGS_"])
+def test_grpc_knows_no_deflate(make: Make, signal: str) -> None:
+    """A compression that gRPC lacks is refused at the start, for each signal."""
+    name = f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION"
+    with pytest.raises(InvalidSetting, match=f"{name} is 'deflate'.*none or gzip"):
+        make(**{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", name: "deflate"})
+
+
+def test_what_only_the_exporter_refuses(
+    environment: Callable[..., dict[str, str]], kits: None
+) -> None:
+    """What an exporter does not like of the environment is refused at the start, by its signal."""
+    environment(OTEL_PYTHON_EXPORTER_OTLP_HTTP_LOGS_CREDENTIAL_PROVIDER="nobody")
+    with pytest.raises(InvalidSetting, match=r"exporter for logs refuses .*nobody"):
+        instrument("orders")
+    assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def test_grpc_collector_is_away(make: Make) -> None:

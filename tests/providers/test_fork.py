@@ -179,3 +179,40 @@ print(os.waitstatus_to_exitcode(os.wait()[1]))
         status, out, errors = outcome(program(text, **grpc))
     assert (status, out) == (0, "3\n")
     assert "GRPC_ENABLE_FORK_SUPPORT=1" in errors
+
+
+def test_fork_while_locks_are_held(program: Program, sink: Sink) -> None:
+    """A fork while other threads hold every lock of the core does not hang the child."""
+    text = """
+import os, threading
+import otel_kit
+from otel_kit import _instrument, _locks, sagas
+from otel_kit.gauges import breakers
+
+kit = otel_kit.instrument("orders")
+breaker = otel_kit.watch_breaker("bank", state=lambda: "closed")
+held, forked = threading.Event(), threading.Event()
+locks = list(_locks._living)
+assert {sagas._lock, _instrument._lock, breaker._lock} < set(locks)
+def hold():
+    for lock in locks:
+        lock.__enter__()
+    held.set()
+    forked.wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+if os.fork() == 0:
+    breaker.entered("open")
+    with otel_kit.saga("order-17", name="order") as saga:
+        with otel_kit.call(otel_kit.rpc_call("bank.Bank/Pay", carrier={})):
+            pass
+        saga.finish("completed")
+    otel_kit.instrument()
+    os._exit(0 if kit.flush(10) else 1)
+status = os.wait()[1]
+forked.set()
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+    status, _, errors = outcome(program(text, **to(sink.url)))
+    assert (status, errors) == (0, "")
+    assert len(sink.spans()) == 1

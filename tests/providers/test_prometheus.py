@@ -10,6 +10,7 @@ from opentelemetry import metrics
 from otel_kit.exceptions import InvalidSetting
 from tests.providers.conftest import Make
 from tests.providers.sink import WAIT, Sink, black_hole
+from tests.providers.telemetry import MANUAL, spans
 
 PROMETHEUS = {
     "OTEL_METRICS_EXPORTER": "prometheus",
@@ -43,9 +44,22 @@ def test_port_is_freed(make: Make, sink: Sink) -> None:
     assert second.prometheus_port == port
 
 
-def test_taken_port_is_refused(make: Make) -> None:
-    """A port that is taken is refused in one sentence that names the variable."""
+def test_second_worker_lives(make: Make, sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """A port that is taken, as by another worker, is told in one line; all else works."""
     with black_hole() as taken:
         port = {"OTEL_EXPORTER_PROMETHEUS_PORT": taken.rpartition(":")[2]}
-        with pytest.raises(InvalidSetting, match=r"OTEL_EXPORTER_PROMETHEUS_PORT is '\d+'"):
-            make(**PROMETHEUS | port)
+        providers = make(sink.url, **MANUAL | PROMETHEUS | port)
+    assert "runs without /metrics" in caplog.text
+    assert "OTEL_EXPORTER_PROMETHEUS_PORT" in caplog.text
+    assert providers.prometheus_port is None
+    metrics.get_meter("test").create_counter("orders").add(1)
+    spans(1, "work")
+    assert providers.flush(WAIT)
+    assert sink.names() == ["work"]
+    assert providers.shutdown(WAIT)
+
+
+def test_impossible_address_is_refused(make: Make) -> None:
+    """An address this machine does not have is refused in one sentence that names the variable."""
+    with pytest.raises(InvalidSetting, match=r"OTEL_EXPORTER_PROMETHEUS_PORT is '\d+'"):
+        make(**PROMETHEUS | {"OTEL_EXPORTER_PROMETHEUS_HOST": "192.0.2.1"})

@@ -147,6 +147,18 @@ def test_problem_at_the_start_is_told(program: Program) -> None:
     assert errors.count("\n") == 1
 
 
+def test_another_python_is_left_alone(program: Program, sink: Sink) -> None:
+    """A Python without the kit that the program starts says nothing of it."""
+    text = """
+import os, subprocess, sys
+child = "import sys; print('otel_kit' in sys.modules)"
+python = [sys.executable, "-S", "-c", "import site, sitecustomize; " + child]
+sys.exit(subprocess.run(python, cwd="/").returncode)
+"""
+    process = program(text, through=THROUGH, OTEL_EXPORTER_OTLP_ENDPOINT=sink.url)
+    assert outcome(process) == (0, "False\n", "")
+
+
 def test_no_command(capfd: pytest.CaptureFixture[str]) -> None:
     """Without a command there is one sentence that shows how to write one, and exit status 2."""
     assert run_command(["--"]) == 2

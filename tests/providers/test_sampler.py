@@ -12,10 +12,12 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
 
+import otel_kit
 from otel_kit import names
 from otel_kit._providers.sampler import SagaSampler
 from otel_kit.hops import ActiveHop
 from otel_kit.hops.keys import HOP
+from otel_kit.testing import capture
 
 ROOT = context.Context()
 
@@ -192,3 +194,35 @@ def test_unsampled_spans_are_not_recorded_in_vain() -> None:
     """Without a use for them, unsampled spans are not recorded."""
     tracer = service(SagaSampler("always_off"))
     assert not tracer.start_span("work", kind=SpanKind.SERVER).is_recording()
+
+
+def test_traces_begun_within_a_saga_agree() -> None:
+    """At 50 %, all traces begun within one of 200 sagas are kept or none, and some of each."""
+    half = SagaSampler("parentbased_traceidratio", 0.5)
+    verdicts = []
+    with capture(sampler=half), capture("billing", sampler=half):
+        for order in range(200):
+            traces = [kept(f"order-{order}") for _ in range(3)]
+            assert len(set(traces)) == 1, order
+            verdicts += traces[:1]
+    assert 40 < sum(verdicts) < 160
+
+
+def test_the_trace_that_begins_a_saga_stays_whole() -> None:
+    """The trace in which saga() is called keeps its decision, and whatever continues it agrees."""
+    with capture(sampler=SagaSampler("parentbased_traceidratio", 0.5)):
+        for order in range(50):
+            sent: dict[str, str] = {}
+            with otel_kit.serve(otel_kit.rpc_call("Orders/Place", carrier={})) as first:
+                decision = first.span.get_span_context().trace_flags.sampled
+                pay = otel_kit.rpc_call("Bank/Pay", carrier=sent)
+                with otel_kit.saga(f"order-{order}"), otel_kit.call(pay):
+                    pass
+            with otel_kit.serve(otel_kit.rpc_call("Bank/Pay", carrier=sent)) as second:
+                assert second.span.get_span_context().trace_flags.sampled == decision
+
+
+def kept(saga: str) -> bool:
+    """Whether a new trace of this saga is kept."""
+    with otel_kit.saga(saga), otel_kit.call(otel_kit.rpc_call("Bank/Pay", carrier={})) as hop:
+        return bool(hop.span.get_span_context().trace_flags.sampled)
