@@ -48,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_up(commands: "Commands") -> None:
     parser = commands.add_parser("up", help="embedded collector: OTLP in, store, query API")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name of this machine that HTTP clients may use, besides localhost; may be repeated",
+    )
     parser.add_argument("--otlp-grpc-port", type=_port, default=4317, help="%(default)s; 0: any")
     parser.add_argument("--otlp-http-port", type=_port, default=4318, help="%(default)s; 0: any")
     parser.add_argument("--query-port", type=_port, default=16686, help="%(default)s; 0: any")
@@ -76,6 +83,7 @@ def _up(options: argparse.Namespace) -> int:
         Embedded(
             data=None if options.ephemeral else options.data,
             host=options.host,
+            allowed_hosts=tuple(options.allowed_host),
             otlp_grpc_port=options.otlp_grpc_port,
             otlp_http_port=options.otlp_http_port,
             query_port=options.query_port,

@@ -26,8 +26,11 @@ MAX_OPERATIONS: Final = 10_000
 MAX_NAME: Final = 256
 """Characters of a service, operation, saga or step name in an index."""
 
-MAX_ELEMENTS: Final = 1_000_000
-"""Spans, attributes, points and the like in one request, so that little cannot become much."""
+MAX_ELEMENTS: Final = 500_000
+"""Spans, attributes, points and the like in one request, so that little cannot become much: an
+empty one takes two bytes in the body and up to 200 in memory."""
+DECODED_AT_ONCE: Final = 2
+"""Requests inflated and decoded at the same time; more would not be faster, only larger."""
 BLOCK_SPANS: Final = 128
 """Spans compressed together: fewer compress badly, more make reading one trace slow."""
 PENDING_BYTES: Final = 256 * MIB
@@ -51,11 +54,13 @@ class Config:
     """Options of one embedded collector.
 
     ``max_size`` and ``max_body`` are bytes, ``stuck_after`` seconds.  A port of 0 takes any free
-    one.  ``data`` is None for a store that is thrown away at the end.
+    one.  ``data`` is None for a store that is thrown away at the end.  ``allowed_hosts`` are names,
+    besides ``localhost`` and ``host``, by which HTTP clients may call this machine.
     """
 
     data: Path | None = None
     host: str = "127.0.0.1"
+    allowed_hosts: tuple[str, ...] = ()
     otlp_grpc_port: int = 4317
     otlp_http_port: int = 4318
     query_port: int = 16686

@@ -1,7 +1,9 @@
 """Counts the messages within a protobuf body before it is parsed.
 
 An empty sub-message takes two bytes on the wire and some two hundred in memory, so a body within
-the size limit could still need gigabytes.  Bodies too small to do harm are not looked at.
+the size limit could still need gigabytes.  Counting is slow, so a body is only walked through when
+a glance cannot rule it out: it is too short to hold too many, or too few of its bytes could begin
+one.
 """
 
 from functools import cache
@@ -9,13 +11,14 @@ from typing import Any, Final, TypeAlias
 
 from google.protobuf.message import Message
 
-from otel_kit.embedded.config import MAX_ELEMENTS, MIB
+from otel_kit.embedded.config import MAX_ELEMENTS
 from otel_kit.embedded.problems import TooLarge
 
 Tree: TypeAlias = dict[int, "Tree"]
 """Field number to the tree of the message in it; recursive messages refer to themselves."""
 
-_HARMLESS: Final = 4 * MIB
+_HARMLESS: Final = 2 * MAX_ELEMENTS
+"""Bytes; a message takes at least two, its key and its length."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -40,7 +43,7 @@ def check_elements(body: bytes, kind: type[Message]) -> None:
 
     A body that is not protobuf passes: the parser will say so.
     """
-    if len(body) <= _HARMLESS:
+    if len(body) <= _HARMLESS or _at_most(body, kind) <= MAX_ELEMENTS:
         return
     try:
         count = _count(body, tree_of(kind.DESCRIPTOR))
@@ -48,6 +51,24 @@ def check_elements(body: bytes, kind: type[Message]) -> None:
         return
     if count > MAX_ELEMENTS:
         raise TooLarge(f"the body holds over {MAX_ELEMENTS} messages; send smaller batches")
+
+
+def _at_most(body: bytes, kind: type[Message]) -> int:
+    """How many bytes of `body` could be the first of a message's key."""
+    return len(body) - len(body.translate(None, _first_bytes(kind.DESCRIPTOR)))
+
+
+@cache
+def _first_bytes(descriptor: Any) -> bytes:
+    """Of keys: a varint's low seven bits, with and without the bit that says it goes on."""
+    found, seen, waiting = set[int](), set[int](), [tree_of(descriptor)]
+    while waiting:
+        tree = waiting.pop()
+        if id(tree) not in seen:
+            seen.add(id(tree))
+            found |= {(number << 3 | _BYTES) & 127 for number in tree}
+            waiting += tree.values()
+    return bytes(found | {first | 128 for first in found})
 
 
 def _count(body: bytes, tree: Tree) -> int:

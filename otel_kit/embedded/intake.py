@@ -21,13 +21,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from otel_kit.embedded.config import PENDING_BYTES
+from otel_kit.embedded.config import DECODED_AT_ONCE, PENDING_BYTES
 from otel_kit.embedded.decode import index_logs, index_traces, parse
 from otel_kit.embedded.decode_json import parse_json
+from otel_kit.embedded.inflate import inflate
 from otel_kit.embedded.metrics.decode import decode_points
 from otel_kit.embedded.problems import Unavailable
 from otel_kit.embedded.store import Store
 
+_DECODE_TIMEOUT_S: Final = 30.0
 _COMMIT_TIMEOUT_S: Final = 30.0
 
 
@@ -75,19 +77,23 @@ SIGNALS: Final = (
 class Intake:
     """Accepts request bodies from any thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, max_body: int) -> None:
+        """`max_body` is in bytes, and holds for what a compressed body comes to."""
         self._store = store
+        self._max_body = max_body
+        self._decoders = threading.Semaphore(DECODED_AT_ONCE)
         self._lock = threading.Lock()
         self._pending_bytes = 0
 
-    def accept(self, signal: Signal, body: bytes, is_json: bool = False) -> Message:
+    def accept(
+        self, signal: Signal, body: bytes, encoding: str = "", is_json: bool = False
+    ) -> Message:
         """Store a body and return OTLP's response once it is on disk.
 
-        Raises Malformed, TooLarge or Unavailable; then nothing of the body was stored.
+        Raises Malformed, TooLarge, UnsupportedMedia or Unavailable; then nothing was stored.
         """
         with self._reserve(len(body)):
-            parser = parse_json if is_json else parse
-            batch = signal.decode(parser(signal.request, body))
+            batch = self._decode(signal, body, encoding, is_json)
             done = self._store.submit(batch)
             try:
                 late = done.result(_COMMIT_TIMEOUT_S)
@@ -95,6 +101,17 @@ class Intake:
                 raise Unavailable("the disk is too slow; try again later") from None
         batch.rejected.add(late.reason, late.count)
         return _response(signal, batch.rejected.count, batch.rejected.reason)
+
+    def _decode(self, signal: Signal, body: bytes, encoding: str, is_json: bool) -> Any:
+        """The signal's batch; what it takes in memory until then is gone afterwards."""
+        if not self._decoders.acquire(timeout=_DECODE_TIMEOUT_S):
+            raise Unavailable("too much is waiting to be decoded; try again later")
+        try:
+            plain = inflate(body, encoding, self._max_body)
+            parser = parse_json if is_json else parse
+            return signal.decode(parser(signal.request, plain))
+        finally:
+            self._decoders.release()
 
     @contextlib.contextmanager
     def _reserve(self, size: int) -> Iterator[None]:

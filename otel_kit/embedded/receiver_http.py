@@ -17,7 +17,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from otel_kit.embedded.inflate import inflate
 from otel_kit.embedded.intake import SIGNALS, Intake, Signal
 from otel_kit.embedded.problems import (
     Malformed,
@@ -65,7 +64,8 @@ class HttpReceiver:
                 raise UnsupportedMedia(f"content type must be {_PROTOBUF} or {_JSON}")
             body = await _read(request, self._max_body)
             encoding = request.headers.get("content-encoding", "")
-            work = partial(self._accept, signal, body, encoding, content_type)
+            is_json = content_type == _JSON
+            work = partial(self._intake.accept, signal, body, encoding, is_json)
             answer = await asyncio.get_running_loop().run_in_executor(self._workers, work)
             return _reply(answer, 200, content_type)
         except Refused as refusal:
@@ -75,10 +75,6 @@ class HttpReceiver:
         except Exception:  # a bug of ours: not to be sent again
             _log.exception("a request to %s could not be handled", signal.path)
             return _reply(Status(code=13, message="internal error"), 500, content_type)
-
-    def _accept(self, signal: Signal, body: bytes, encoding: str, content_type: str) -> Message:
-        plain = inflate(body, encoding, self._max_body)
-        return self._intake.accept(signal, plain, is_json=content_type == _JSON)
 
 
 async def _read(request: Request, limit: int) -> bytes:

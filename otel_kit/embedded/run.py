@@ -5,8 +5,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
+from typing import Final
 
 from otel_kit.embedded.server import Embedded
+
+_APIS: Final = "/api/sagas /api/edges /api/queues /api/breakers /api/propagation"
 
 
 def run(collector: Embedded) -> None:
@@ -39,7 +42,8 @@ def _greeting(collector: Embedded) -> str:
         [
             f"OTLP gRPC  {collector.otlp_grpc_url}",
             f"OTLP HTTP  {collector.otlp_http_url}",
-            f"query      {collector.query_url}  (Jaeger API, /api/sagas, /api/edges)",
+            f"query      {collector.query_url}  (Jaeger API at /api/traces)",
+            f"           {_APIS}",
             f"metrics    {collector.query_url}/metrics",
             f"health     {collector.query_url}/healthz",
             f"data       {kept}",

@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Final
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from otel_kit.embedded.api import application
 from otel_kit.embedded.config import Config
+from otel_kit.embedded.hosts import HostCheck
 from otel_kit.embedded.intake import Intake
 from otel_kit.embedded.problems import PortTaken
 from otel_kit.embedded.receiver_grpc import GrpcReceiver
@@ -55,12 +56,14 @@ class Embedded:
             pass  # only to see that it is free: grpc's own message does not say why it is not
         self.store = Store(config)
         undo.callback(self.store.close)
-        intake = Intake(self.store)
+        intake = Intake(self.store, config.max_body)
         grpc = _grpc(intake, config)
         self.otlp_grpc_port = grpc.port
         receiver = HttpReceiver(intake, config.max_body)
         undo.callback(receiver.close)
-        undo.callback(_serve([(receiver.app, http), (application(self.store), query)]))
+        apps = [(receiver.app, http), (application(self.store), query)]
+        hosts = (config.host, *config.allowed_hosts)
+        undo.callback(_serve([(HostCheck(app, hosts), sock) for app, sock in apps]))
         grpc.start()
         undo.callback(grpc.close, _GRACE_S)
 
@@ -133,7 +136,7 @@ def _grpc(intake: Intake, config: Config) -> GrpcReceiver:
 class _Uvicorn(uvicorn.Server):
     """Tells when it serves."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         options: dict[str, Any] = {"lifespan": "off", "access_log": False, "log_config": None}
         super().__init__(
             uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_S, server_header=False, **options)
@@ -145,7 +148,7 @@ class _Uvicorn(uvicorn.Server):
         self.serving.set()
 
 
-def _serve(apps: list[tuple[Starlette, socket.socket]]) -> Any:
+def _serve(apps: list[tuple[ASGIApp, socket.socket]]) -> Any:
     """Serve in a thread with a loop of its own; returns what ends it."""
     servers = [(_Uvicorn(app), sock) for app, sock in apps]
 

@@ -154,6 +154,7 @@ class Writer:
             self._ingest.logs(batch)
         elif isinstance(batch, PointBatch):
             plan.apply(batch.points, time.time_ns(), rejected)
+            plan.apply(batch.targets, time.time_ns(), Rejected())  # nobody sent these
         return rejected
 
     @contextlib.contextmanager

@@ -242,3 +242,26 @@ def test_the_number_of_series_is_bounded_and_known_ones_go_on() -> None:
         assert "too many metric series" in partial.error_message
         assert 500 < kept < 5_000
         assert _value(client, "many", number="0") == 2.0
+
+
+def test_target_info_tells_what_else_is_known_of_a_service(client: Client) -> None:
+    """Resource attributes but the identity are labels of target_info, bounded, beside the job."""
+    request = build.metrics([build.counter("visits", 1)])
+    resource = request.resource_metrics[0].resource
+    resource.attributes.extend(build.pairs({"host.name": "h" * 1000, "process.pid": 7}))
+    client.send(request)
+    page = client.get("/metrics").text
+
+    assert f'target_info{{job="orders",instance="one",host_name="{"h" * 256}"' in page
+    assert _value(client, "target_info", host_name="h" * 256, process_pid="7") == 1.0
+
+    resource.attributes.extend(build.pairs({f"a{number:03}": number for number in range(100)}))
+    client.send(request)
+    assert max(len(labels) for labels, _ in _samples(client)["target_info"]) == 32
+
+
+def test_a_service_with_only_an_identity_has_no_target_info(client: Client) -> None:
+    """There is no target_info without anything to tell."""
+    client.send(build.metrics([build.gauge("g", 1)]))
+
+    assert set(_samples(client)) == {"g"}

@@ -151,11 +151,14 @@ def test_chunked_bodies_over_the_limit_get_413() -> None:
     ("body", "headers"),
     [
         (b"\x0a\x85\x80\x80\x02\x12\x80\x80\x80\x02" + b"\x12\x00" * 2**21, PROTOBUF),
+        (b"\x0a\x00" * 500_001, PROTOBUF),
+        (b"\x8a\x00\x00" * 500_001, PROTOBUF),
+        (gzip.compress(b"\x0a\x00" * 2**20), {**PROTOBUF, "content-encoding": "gzip"}),
         (b'{"resourceSpans": [' + b"{}," * 2**20 + b"{}]}", JSON),
     ],
-    ids=["protobuf", "json"],
+    ids=["nested", "empty", "long keys", "gzip", "json"],
 )
-def test_bodies_of_a_million_empty_items_get_413(
+def test_bodies_of_half_a_million_empty_items_get_413(
     client: Client, body: bytes, headers: dict[str, str]
 ) -> None:
     """A body that would take far more memory than its size is refused before it is parsed."""

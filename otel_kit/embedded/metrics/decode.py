@@ -12,7 +12,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 from otel_kit import names
 from otel_kit.embedded import otlp
 from otel_kit.embedded.batches import Rejected
-from otel_kit.embedded.metrics import series, values
+from otel_kit.embedded.metrics import series, targets, values
 from otel_kit.embedded.metrics.series import Exemplar, Point, SeriesKey
 
 MAX_BUCKETS: Final = 512
@@ -28,9 +28,10 @@ _DELTA: Final = pb.AGGREGATION_TEMPORALITY_DELTA
 
 @dataclass(slots=True)
 class PointBatch:
-    """One request's data points."""
+    """One request's data points, and a point for each resource that says more than its name."""
 
     points: list[Point] = field(default_factory=list)
+    targets: list[Point] = field(default_factory=list)
     rejected: Rejected = field(default_factory=Rejected)
 
 
@@ -55,6 +56,8 @@ def decode_points(request: ExportMetricsServiceRequest) -> PointBatch:
             source = _Source(resource.service, instance, scope_metrics.scope.name)
             for metric in scope_metrics.metrics:
                 _decode_metric(metric, source, batch)
+        if group.scope_metrics:
+            batch.targets += targets.target_info(resource, instance)
     return batch
 
 
@@ -72,7 +75,7 @@ def _decode_metric(metric: pb.Metric, source: _Source, batch: PointBatch) -> Non
 
 
 def _point(metric: pb.Metric, shape: str, point: Any, source: _Source, delta: bool) -> Point:
-    attributes = tuple(sorted((a.key, _label(otlp.value(a.value))) for a in point.attributes))
+    attributes = tuple(sorted((a.key, series.label(otlp.value(a.value))) for a in point.attributes))
     type_ = _type(metric, shape)
     key = SeriesKey(source.service, source.instance, source.scope, metric.name, type_, attributes)
     if len(key.to_text()) > MAX_KEY:
@@ -90,10 +93,6 @@ def _type(metric: pb.Metric, shape: str) -> str:
     if shape == "sum":
         return series.COUNTER if metric.sum.is_monotonic else series.GAUGE
     return series.HISTOGRAM if shape == "exponential_histogram" else shape
-
-
-def _label(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _number(point: pb.NumberDataPoint) -> values.Number:

@@ -12,6 +12,11 @@ HISTOGRAM: Final = "histogram"
 SUMMARY: Final = "summary"
 
 
+def label(value: object) -> str:
+    """An attribute's value as a label."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class SeriesKey(NamedTuple):
     """What makes a series one: who measures, what, and the attributes, sorted by key."""
 
