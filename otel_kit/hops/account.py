@@ -47,6 +47,8 @@ class Account:
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
+    began_at: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
     answered: bool = False
     """The server said who it is, so it counts the request too."""
     began_at: float = 0.0
@@ -126,8 +128,10 @@ class Account:
             self._record_sender(runtime, seconds, labels, sender, context)
         self._record_conventional(runtime, seconds, outcome, context)
 
-    def finish(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
-        """Write the outcome onto the span, and end it."""
+    def finish(
+        self, span: Span, outcome: Outcome, error: BaseException | None, at: int | None = None
+    ) -> None:
+        """Write the outcome onto the span, and end it `at` that time (ns since the epoch; now)."""
         if span.is_recording():
             self._add_outcome(outcome)
             span.set_attributes(self.attributes)
@@ -138,7 +142,7 @@ class Account:
                     span.record_exception(error)
                 description = str(error) if error else self.description
                 span.set_status(Status(StatusCode.ERROR, description))
-        span.end()
+        span.end(at)
 
     def _add_outcome(self, outcome: Outcome) -> None:
         if self.kind in OUTBOUND:
