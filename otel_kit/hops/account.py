@@ -47,8 +47,6 @@ class Account:
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
-    began_at: float = field(default_factory=time.time)
-    """Seconds since the epoch."""
     answered: bool = False
     """The server said who it is, so it counts the request too."""
     began_at: float = 0.0

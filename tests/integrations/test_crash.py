@@ -11,7 +11,10 @@ import otel_kit
 from otel_kit.hops import incoming
 from otel_kit.hops.loops import Loops
 
-otel_kit.instrument("worker", traces_exporter="console", metrics_exporter="none", logs_exporter="none", integrations=["httpx"])
+otel_kit.instrument(
+    "worker", integrations=["httpx"],
+    traces_exporter="console", metrics_exporter="none", logs_exporter="none",
+)
 loops, consumer = Loops(), type("Consumer", (), {})()
 
 def consume():
