@@ -1,5 +1,6 @@
 """Connects the core to one set of providers; `instrument()` and `testing.capture()` share it."""
 
+import atexit
 from collections.abc import Callable
 
 from opentelemetry import propagate
@@ -11,6 +12,7 @@ from opentelemetry.trace import Span, TracerProvider
 from otel_kit import _propagators, hops, integrations, names, sagas
 from otel_kit.gauges import breakers
 from otel_kit.gauges.readings import readings
+from otel_kit.hops import loops
 from otel_kit.integrations import bridge
 from otel_kit.settings import Settings
 
@@ -38,6 +40,7 @@ def wire(
     unread = readings.install(meter, settings.metric_interval / 1000)
 
     def put_back() -> None:
+        atexit.unregister(loops.stop_all)
         unread()
         if propagate.get_global_textmap() is propagator:  # else the application's own, set since
             propagate.set_global_textmap(before)
@@ -57,6 +60,7 @@ def wire(
     bridged = bridge.Bridge()
     watch(sagas.stamp, lambda span: None)
     watch(bridged.on_start, bridged.on_end)
+    atexit.register(loops.stop_all)  # after the providers', so it runs before their last flush
     try:
         uninstall = integrations.install(settings, tracer_provider, meter_provider)
     except BaseException:

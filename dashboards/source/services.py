@@ -232,7 +232,7 @@ _MAP: Final = Section(
     [
         graph(
             "Services",
-            "Who calls whom, and how often a second. An arrow nobody expected is one to talk about.",
+            "Who calls whom, and how often a second. An unexpected arrow is one to talk about.",
             nodes=_nodes(),
             edges=_edges(),
             unit=REQUESTS,

@@ -126,8 +126,10 @@ class Account:
             self._record_sender(runtime, seconds, labels, sender, context)
         self._record_conventional(runtime, seconds, outcome, context)
 
-    def finish(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
-        """Write the outcome onto the span, and end it."""
+    def finish(
+        self, span: Span, outcome: Outcome, error: BaseException | None, at: int | None = None
+    ) -> None:
+        """Write the outcome onto the span, and end it `at` that time (ns since the epoch; now)."""
         if span.is_recording():
             self._add_outcome(outcome)
             span.set_attributes(self.attributes)
@@ -138,7 +140,7 @@ class Account:
                     span.record_exception(error)
                 description = str(error) if error else self.description
                 span.set_status(Status(StatusCode.ERROR, description))
-        span.end()
+        span.end(at)
 
     def _add_outcome(self, outcome: Outcome) -> None:
         if self.kind in OUTBOUND:

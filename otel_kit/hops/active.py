@@ -1,13 +1,11 @@
 """A hop under way: its span, its place in the context, its clock."""
 
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,  # the key every OpenTelemetry exporter sets
     Context,
-    attach,
     get_current,
     get_value,
     set_value,
@@ -21,6 +19,7 @@ from otel_kit.hops.account import INBOUND, OUTBOUND, Account
 from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.hop import Attributes, Hop
 from otel_kit.hops.keys import HOP
+from otel_kit.hops.nesting import Nested, under_way
 from otel_kit.hops.propagation import MISSING
 
 if TYPE_CHECKING:
@@ -35,21 +34,14 @@ def is_own(context: Context | None = None) -> bool:
     return isinstance(innermost, ActiveHop) and innermost.starting
 
 
-def _under_way() -> Iterator["ActiveHop"]:
-    """The hops that the current context is within, innermost first."""
-    hop = get_value(HOP)
-    while isinstance(hop, ActiveHop):
-        yield hop
-        hop = get_value(HOP, hop._previous)
-
-
 def handling() -> "ActiveHop | None":
     """The hop of the message that is being handled here."""
     inner = (SpanKind.CONSUMER, SpanKind.INTERNAL)
-    return next((hop for hop in _under_way() if hop.kind in inner), None)
+    hops = (hop for hop in under_way() if isinstance(hop, ActiveHop))
+    return next((hop for hop in hops if hop.kind in inner), None)
 
 
-class ActiveHop:
+class ActiveHop(Nested):
     """One hop under way.  A plain `with`, also around `await`; leaving it ends the hop.
 
     Whatever goes wrong in here is ours to lose: no method raises (but see `Settings.strict`), and
@@ -57,8 +49,8 @@ class ActiveHop:
     """
 
     __slots__ = (
-        "_account", "_began", "_context", "_deferred", "_ended", "_inside", "_outer", "_previous",
-        "_replied", "_runtime", "_said", "_twin", "span",
+        "_account", "_began", "_context", "_deferred", "_outer", "_replied", "_rested", "_runtime",
+        "_said", "_twin", "span", "taken_over",
     )  # fmt: skip
 
     def __init__(
@@ -66,19 +58,20 @@ class ActiveHop:
         runtime: "Runtime | None",
         kind: SpanKind,
         hop: Hop | None,
-        twin: "ActiveHop | None" = None,
+        twin: "ActiveHop | Context | None" = None,
     ) -> None:
-        """`twin` is the hop that a consumer's loop made of the same message."""
+        """`twin` is the hop that a loop made of the same message; its context if it has ended."""
+        super().__init__()
         self._runtime = runtime if hop is not None else None
         self._account = Account(hop if hop is not None else _NO_HOP, kind)
         self.span: Span | None = None
         self._outer: ActiveHop | None = None
         self._twin = twin
-        self._deferred = self._ended = False
+        self._deferred = self.taken_over = False
         self._replied: float | None = None
+        self._rested: tuple[float, int | None] | None = None
         self._said = MISSING
         self._context: Context
-        self._previous: Context
 
     # -- the life of a hop ---------------------------------------------------------------
 
@@ -86,8 +79,7 @@ class ActiveHop:
         if self._runtime is not None:
             try:
                 if self._begin(self._runtime):
-                    self._previous = get_current()
-                    attach(self._context)
+                    self._enter(self._context)
             except Exception as error:  # the guard: telemetry never harms the application
                 self.span = None
                 self._runtime.broke("begin " + self.hop.operation, error)
@@ -98,40 +90,19 @@ class ActiveHop:
         if error is not None or not self._deferred:
             self.end(error)
 
-    def leave(self) -> None:
-        """Put back the context that was before, in whichever task or thread this is.
-
-        Hops of two consumers need not end in the reverse order of their begin: one that is still
-        under way keeps its place, and will put back what was before both.
-        """
-        above: ActiveHop | None = None
-        for hop in _under_way():
-            if hop is self:
-                break
-            above = hop
-        else:
-            return
-        if above is None:
-            attach(self._previous)
-        else:
-            above._previous = self._previous
-
-    def pause(self) -> None:
-        """Put the context back until `resume`: between two steps of a generator, say."""
-        if self in _under_way():
-            self._inside = get_current()
-            attach(self._previous)
-
     def resume(self) -> None:
         """Make current again what was current in the hop when it was paused, or its span."""
-        if self.span is not None and self not in _under_way():
-            self._previous = get_current()
-            attach(self._inside)
+        if self.span is not None and self not in under_way():
+            self._enter(self._inside)
 
     def defer(self) -> Self:
         """The end comes later, by `end()`, from any thread: an acknowledgement, a last chunk."""
         self._deferred = True
         return self
+
+    def rest(self) -> None:
+        """Stop the clock: this is the end, unless `process()` takes the hop over before `end`."""
+        self._rested = time.perf_counter(), time.time_ns()
 
     def end(self, error: BaseException | None = None) -> None:
         """End the hop, once; `error` is what the application saw or is about to see."""
@@ -142,11 +113,15 @@ class ActiveHop:
         if self.span is None or self._ended or self._runtime is None:
             return
         self._ended = True
-        seconds = (self._replied or time.perf_counter()) - self._began
+        now, at = self._rested or (self._replied or time.perf_counter(), None)
+        seconds = now - self._began
         try:
+            self._forget_ended()
             outcome = self._account.outcome(error)
             self._account.record(self._runtime, seconds, outcome, self._context)
-            self._account.finish(self.span, outcome, error)
+            self._account.finish(self.span, outcome, error, at)
+            if self._deferred:
+                self._runtime.handed_out.ended(self, self._context)
         except Exception as ours:
             self._runtime.broke("end " + self.hop.operation, ours)
 
@@ -198,13 +173,14 @@ class ActiveHop:
         return self._account.kind
 
     @property
+    def ended(self) -> bool:
+        """Whether it has, or the one that it stands for."""
+        return self._ended if self._outer is None else self._outer.ended
+
+    @property
     def starting(self) -> bool:
         """Whether the kit is just making this hop's span; the sampler may then drop it."""
         return self.span is None
-
-    @property
-    def ended(self) -> bool:
-        return self._ended
 
     # -- beginning ------------------------------------------------------------------------------
 
@@ -212,11 +188,13 @@ class ActiveHop:
         ambient = get_current()
         if get_value(_SUPPRESS_INSTRUMENTATION_KEY, ambient) or self._stands_already(ambient):
             return False
-        if self._twin is not None and not self._twin.ended:
-            return self._join(self._twin)
+        twin = self._twin
+        if isinstance(twin, ActiveHop) and not twin.ended:
+            return self._join(twin)
         links = list(self.hop.links)
-        if self._twin is not None:  # handled in a task or thread of its own, or once more
-            self._account.kind, parent = SpanKind.INTERNAL, self._twin._context
+        if twin is not None:  # handled after the loop has moved on, or once more
+            self._account.kind = SpanKind.INTERNAL
+            parent = twin._context if isinstance(twin, ActiveHop) else twin
         elif self.kind in INBOUND:
             parent = self._arrive(runtime, ambient, links)
         else:
@@ -234,9 +212,14 @@ class ActiveHop:
 
     def _join(self, twin: "ActiveHop") -> bool:
         """Go on with a message's hop in another task or thread than took it from the consumer."""
-        self._outer, self.span, self._account = twin, twin.span, twin._account
+        self._take_over(twin)
         self._context = set_value(HOP, self, twin._context)
         return True
+
+    def _take_over(self, other: "ActiveHop") -> None:
+        """Stand for `other`: it ends with this one, whatever its loop does."""
+        self._outer, self.span, self._account = other, other.span, other._account
+        other.taken_over, other._rested = True, None
 
     def _stands_already(self, ambient: Context) -> bool:
         """Libraries call themselves: one crossing is one hop, whichever function came first."""
@@ -246,7 +229,7 @@ class ActiveHop:
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
             if same and self.kind is SpanKind.CONSUMER:
-                self._outer, self.span, self._account = outer, outer.span, outer._account
+                self._take_over(outer)
             return same
         carrier = self.hop.carrier
         own = f"-{outer.span.get_span_context().span_id:016x}-"

@@ -73,7 +73,11 @@ class Hop:
     parts: Sequence["Hop"] = ()
     """The messages of a batch, each with its own carrier; they are linked, not parents."""
     convention: Convention = NO_CONVENTION
+    delivery: object = field(default=None, compare=False, repr=False)
+    """An object that nothing but this delivery of a message has: the library's record, say."""
 
     def same_as(self, other: "Hop") -> bool:
         """Whether both describe one crossing, seen by two functions of a library."""
+        if self.delivery is not None or other.delivery is not None:
+            return self.delivery is other.delivery
         return self.operation == other.operation and self.attributes == other.attributes

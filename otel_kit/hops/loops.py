@@ -2,16 +2,23 @@
 
 A library that hands out messages gives no scope to handle them in.  So the hop of a message begins
 when it is handed out, and ends when the next one is asked for, the consumer is closed or dropped,
-or nobody is left who could ask: the task or thread that took it has gone.
+nobody is left who could ask (the task or thread that took it has gone), or the process ends.
+
+`process(message)` takes the hop over, wherever it is called: then it ends with that block.  Tasks
+that the body has created begin at the event loop's next turn, so a hop asked of in a task stops its
+clock at once, and ends a turn later.  What begins `process()` later still (a pool of threads that
+is busy, a task that waits for a semaphore first) is an INTERNAL span below a hop that has been
+counted, without its error: such an application polls, and says `process()`.
 """
 
 import asyncio
+import os
 import sys
 import threading
 from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
-from weakref import finalize, ref
+from weakref import WeakSet, finalize, ref
 
 from otel_kit.hops.active import ActiveHop
 from otel_kit.hops.hop import Hop
@@ -21,6 +28,8 @@ from otel_kit.hops.runtime import current, receive
 class _Taken(NamedTuple):
     hop: ActiveHop
     taker: "ref[object]"
+    process: int
+    """Its id: a child that was forked in the body has no part in its parent's hops."""
 
 
 class Loops:
@@ -29,6 +38,8 @@ class Loops:
     def __init__(self) -> None:
         self._open: dict[int, list[_Taken]] = {}
         self._dropped: deque[_Taken] = deque()
+        self._resting: dict[int, _Taken] = {}
+        _all.add(self)
 
     def handed_out(self, consumer: object, hop: Hop) -> None:
         """Begin `hop`: the caller's code after this is the handler."""
@@ -38,13 +49,20 @@ class Loops:
         if active.span is None:
             return
         active.defer()
-        taken.append(_Taken(active, ref(_taker())))
+        taken.append(_Taken(active, ref(_taker()), os.getpid()))
         if (runtime := current()) is not None:
             runtime.handed_out.remember(active)
 
     def asked_again(self, consumer: object) -> None:
         """End what the asking task or thread, or one that has gone, took before."""
-        self._end(consumer, None)
+        here, in_task = _taker(), _task() is not None
+        for each in self._done(consumer):
+            if each.taker() is not here:
+                _end(each, _error_of(each))
+            elif in_task:
+                self._rest(each)
+            else:
+                _end(each)
 
     def closed(self, consumer: object) -> None:
         """End what `consumer` handed out, but for what another task or thread is still handling.
@@ -52,31 +70,48 @@ class Loops:
         A consumer that is closed while an exception is on its way out was stopped by it: that is
         the error of the message that this task or thread was handling.
         """
-        self._end(consumer, sys.exception())
+        here, error = _taker(), sys.exception()
+        for each in self._done(consumer):
+            _end(each, error if each.taker() is here else _error_of(each))
 
     def handling(self, consumer: object) -> list[Hop]:
         """What `consumer` handed out and somebody is still handling; from any thread."""
         taken = list(self._open.get(id(consumer), ()))
         return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
 
-    def stop(self) -> None:
-        """End all that was handed out by anyone."""
+    def stop(self, crash: BaseException | None = None) -> None:
+        """End all that was handed out by anyone; `crash` is what the main thread died of."""
+        here, error = _taker(), sys.exception() or crash
         self._sweep()
+        while self._resting:
+            _end(self._resting.popitem()[1])
         while self._open:
             for each in self._open.popitem()[1]:
-                _end(each)
+                _end(each, error if each.taker() is here else _error_of(each))
 
-    def _end(self, consumer: object, error: BaseException | None) -> None:
+    def _done(self, consumer: object) -> list[_Taken]:
+        """Take out what nobody else is still handling."""
         self._sweep()
-        taken = self._open.get(id(consumer))
-        if not taken:
-            return
+        taken = self._open.get(id(consumer), [])
         here = _taker()
-        for each in list(taken):
-            taker = each.taker()
-            if taker is here or _gone(taker):
-                taken.remove(each)
-                _end(each, error if taker is here else None)
+        done = [each for each in taken if each.taker() is here or _gone(each.taker())]
+        for each in done:
+            taken.remove(each)
+        return done
+
+    def _rest(self, taken: _Taken) -> None:
+        """End the hop when the tasks that its body has created have had their first turn."""
+        taken.hop.leave()
+        if taken.hop.ended or taken.hop.taken_over:
+            return
+        taken.hop.rest()
+        self._resting[id(taken)] = taken
+        asyncio.get_running_loop().call_soon(self._rested, id(taken))
+
+    def _rested(self, key: int) -> None:
+        taken = self._resting.pop(key, None)
+        if taken is not None:
+            _end(taken)
 
     def _of(self, consumer: object) -> list[_Taken]:
         key = id(consumer)
@@ -93,19 +128,46 @@ class Loops:
 
     def _sweep(self) -> None:
         while self._dropped:
-            _end(self._dropped.popleft())
+            each = self._dropped.popleft()
+            _end(each, _error_of(each))
+
+
+_all: WeakSet[Loops] = WeakSet()
+
+
+def stop_all() -> None:
+    """End all that was handed out: the process is about to end, of an exception perhaps."""
+    for loops in list(_all):
+        loops.stop(getattr(sys, "last_value", None))
 
 
 def _end(taken: _Taken, error: BaseException | None = None) -> None:
     taken.hop.leave()
-    taken.hop.end(error)
+    if not taken.hop.taken_over and taken.process == os.getpid():
+        taken.hop.end(error)
+
+
+def _error_of(taken: _Taken) -> BaseException | None:
+    """What the task that took a message died of."""
+    taker = taken.taker()
+    if not isinstance(taker, asyncio.Task) or not taker.done():
+        return None
+    if taker.cancelled():
+        return asyncio.CancelledError()
+    # `exception()` would count as looking at it.
+    error: BaseException | None = getattr(taker, "_exception", None)
+    return error
 
 
 def _taker() -> object:
+    return _task() or threading.current_thread()
+
+
+def _task() -> object:
     try:
-        return asyncio.current_task() or threading.current_thread()
+        return asyncio.current_task()
     except RuntimeError:  # no event loop in this thread
-        return threading.current_thread()
+        return None
 
 
 def _gone(taker: object) -> bool:

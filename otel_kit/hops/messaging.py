@@ -58,10 +58,13 @@ def incoming(
     message_id: str | None = None,
     partition: int | str | None = None,
     offset: int | None = None,
+    delivery: object = None,
 ) -> Hop:
     """A message that is being handled.
 
-    `sent_at` is the broker's own timestamp in seconds since the epoch.
+    `sent_at` is the broker's own timestamp in seconds since the epoch.  `delivery` is an object
+    that only this message has, and has only this time: by it `process()` knows what a loop handed
+    out.  It is not kept if it can be referred to weakly.
     """
     optional = {
         names.MESSAGING_CONSUMER_GROUP: group,
@@ -71,7 +74,9 @@ def incoming(
     }
     hop = _message(system, "process", destination, carrier=carrier, peer=None)
     attributes = {**hop.attributes, **{k: v for k, v in optional.items() if v is not None}}
-    return replace(hop, attributes=attributes, sent_at=sent_at, group=group or "")
+    return replace(
+        hop, attributes=attributes, sent_at=sent_at, group=group or "", delivery=delivery
+    )
 
 
 def batch(messages: Sequence[Hop]) -> Hop:
@@ -79,7 +84,7 @@ def batch(messages: Sequence[Hop]) -> Hop:
     first = messages[0]
     kept = {k: v for k, v in first.attributes.items() if k in CONVENTION.labels}
     attributes = {**kept, names.MESSAGING_BATCH_COUNT: len(messages)}
-    return replace(first, carrier=None, attributes=attributes, parts=tuple(messages))
+    return replace(first, carrier=None, attributes=attributes, parts=tuple(messages), delivery=None)
 
 
 def _address(broker: str | None) -> dict[str, str | int]:

@@ -116,9 +116,10 @@ def process(message: object) -> ActiveHop:
 
     `message` is a library's own (a Kafka record, …), a list of such (one span, a link to each
     sender), or a `Hop`.  One message is a child of its sender's span.  Within the loop body of an
-    instrumented consumer it makes no second span: it ends that one, with the handler's error.  If
-    the loop has moved on already (the message is handled in a task or thread of its own), or the
-    message is tried again, it makes an INTERNAL span below that one: a message counts once.
+    instrumented consumer it makes no second span: it takes that one over and ends it, with the
+    handler's error; so it does in a task or thread that begins before the loop asks for the next
+    message, or (a task) right after.  If that span has ended already, or the message is tried
+    again, it makes an INTERNAL span below it: a message counts once.
     """
     hop = describe(message)
     twin = None if hop is None or _current is None else _current.handed_out.find(hop)

@@ -1,6 +1,6 @@
 """What the Kafka clients share: the shape of a record and of a send, and the protocol's errors."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -9,6 +9,7 @@ from otel_kit.errors import ErrorClass
 from otel_kit.gauges.consumers import Message
 from otel_kit.hops import Hop, incoming, outgoing
 from otel_kit.hops.carriers import Pairs
+from otel_kit.hops.latest import Latest
 from otel_kit.integrations._shape import Call
 
 SYSTEM = "kafka"
@@ -16,7 +17,8 @@ PATIENCE = 3.0
 """Seconds that a broker may take to say where a partition ends."""
 BUSY = 2.0
 """Seconds without a fetch after which a consumer no longer knows it."""
-_REMEMBERED = 1000
+_TOPICS = 1000
+_RECORDS = 10_000
 _BY_CODE = {
     7: ErrorClass.TIMEOUT,
     13: ErrorClass.CONNECTION,
@@ -51,18 +53,33 @@ def error_classes(errors: ModuleType) -> dict[type[BaseException], ErrorClass]:
 
 
 class Groups:
-    """The consumer group by topic: a record does not say for which group it was fetched."""
+    """The consumer group of a record, which does not say for which group it was fetched.
+
+    The first group that reads a topic is remembered once, every other one record by record, and
+    of these the latest: an older record is taken for one of the first group.
+    """
 
     def __init__(self) -> None:
-        self._by_topic: dict[str, str | None] = {}
+        self._first: dict[str, str | None] = {}
+        self._others: Latest[tuple[str | None]] = Latest(_RECORDS)
 
-    def remember(self, topic: str, group: str | None) -> str | None:
-        if topic in self._by_topic or len(self._by_topic) < _REMEMBERED:
-            self._by_topic[topic] = group
-        return group
+    def remember(self, records: Iterable[Any], group: str | None) -> None:
+        for record in records:
+            topic = record.topic
+            if topic not in self._first and len(self._first) < _TOPICS:
+                self._first[topic] = group
+            if self._first.get(topic, group) != group:
+                self._others.put(_delivery(record), (group,))
 
-    def of(self, topic: str) -> str | None:
-        return self._by_topic.get(topic)
+    def of(self, record: Any) -> str | None:
+        other = self._others.get(_delivery(record))
+        return self._first.get(record.topic) if other is None else other[0]
+
+
+def _delivery(record: Any) -> object:
+    """A named tuple cannot be referred to weakly: its list of headers stands for it."""
+    headers = record.headers
+    return headers if isinstance(record, tuple) and isinstance(headers, list) else record
 
 
 def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]) -> Hop:
@@ -86,6 +103,7 @@ def record_hop(record: Any, group: str | None) -> Hop:
         group=group,
         partition=record.partition,
         offset=record.offset,
+        delivery=_delivery(record),
     )
 
 

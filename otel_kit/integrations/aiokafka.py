@@ -5,6 +5,10 @@ A send ends when the broker acknowledges it: `send()` itself only fills a buffer
 calls it, and `async for` calls `getone`, so both are seen.  A record's hop ends when the next one
 is asked for: the loop body is the handler.  `getmany()` returns a batch nobody can be seen working
 through; write `with otel_kit.process(records):` there.
+
+The span is current in the task that `getone` runs in.  `asyncio.wait_for(consumer.getone(), 5)`
+runs it in a task of its own before Python 3.12, and so does `create_task`: the code that awaits it
+is outside of the span until it says `with otel_kit.process(record):`, which goes on with it.
 """
 
 import asyncio
@@ -64,23 +68,25 @@ def send(call: Call) -> Hop:
 
 
 @integration.processes_each(
-    "aiokafka:AIOKafkaConsumer.getone", closed=("aiokafka:AIOKafkaConsumer.stop",)
+    "aiokafka:AIOKafkaConsumer.getone",
+    closed=("aiokafka:AIOKafkaConsumer.stop", "aiokafka:AIOKafkaConsumer.unsubscribe"),
 )
 def handed_out(record: "ConsumerRecord[Any, Any]", consumer: Any) -> Hop:
     consumers.of(consumer)  # it may have been started before it could be seen
-    return record_hop(record, groups.remember(record.topic, consumer._group_id))
+    groups.remember([record], consumer._group_id)
+    return record_hop(record, consumer._group_id)
 
 
 @integration.observes("aiokafka:AIOKafkaConsumer.getmany")
 def polled(consumer: Any, records: Any) -> None:
-    for partition in records:
-        groups.remember(partition.topic, consumer._group_id)
+    for partition in records.values():
+        groups.remember(partition, consumer._group_id)
     consumers.of(consumer).returned(firsts(records))
 
 
 @integration.describes(ConsumerRecord)
 def received(record: "ConsumerRecord[Any, Any]") -> Hop:
-    return record_hop(record, groups.of(record.topic))
+    return record_hop(record, groups.of(record))
 
 
 # -- lag ----------------------------------------------------------------------------------------

@@ -4,6 +4,11 @@ kafka-python: `KafkaProducer.send`, and every record that iterating a `KafkaCons
 A send ends when the broker acknowledges it: `send()` itself only fills a buffer.  A record's hop
 ends when the next one is asked for: the loop body is the handler.  `poll()` returns a batch nobody
 can be seen working through; write `with otel_kit.process(record):` there.
+
+The span is current in the thread that iterates, until that thread asks again, or the consumer is
+closed or unsubscribed.  So do not share that thread: `run_in_executor(pool, next, consumer)` leaves
+the span current for the pool's next job.  `asyncio.to_thread(next, consumer)` leaves nothing
+behind; `with otel_kit.process(record):` goes on with the span where the message is handled.
 """
 
 from collections.abc import Iterable, Mapping
@@ -52,21 +57,25 @@ def send(call: Call) -> Hop:
     return send_hop(call, call.instance.config["bootstrap_servers"], accepted)
 
 
-@integration.processes_each("kafka:KafkaConsumer.__next__", closed=("kafka:KafkaConsumer.close",))
+@integration.processes_each(
+    "kafka:KafkaConsumer.__next__",
+    closed=("kafka:KafkaConsumer.close", "kafka:KafkaConsumer.unsubscribe"),
+)
 def handed_out(record: ConsumerRecord, consumer: Any) -> Hop:
-    return record_hop(record, groups.remember(record.topic, consumer.config["group_id"]))
+    groups.remember([record], consumer.config["group_id"])
+    return record_hop(record, consumer.config["group_id"])
 
 
 @integration.observes("kafka:KafkaConsumer.poll")
 def polled(consumer: Any, records: Any) -> None:
-    for partition in records:
-        groups.remember(partition.topic, consumer.config["group_id"])
+    for partition in records.values():
+        groups.remember(partition, consumer.config["group_id"])
     consumers.of(consumer).returned(firsts(records))
 
 
 @integration.describes(ConsumerRecord)
 def received(record: ConsumerRecord) -> Hop:
-    return record_hop(record, groups.of(record.topic))
+    return record_hop(record, groups.of(record))
 
 
 # -- lag ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The contract of everything that hands out messages: what holds of any instrumentation."""
 
+import asyncio
 import time
 
 import pytest
@@ -132,6 +133,7 @@ async def test_the_span_lasts_while_the_message_is_handled(
             await consumer.next()
             while_handled = len(telemetry.spans)
             await consumer.next()
+            await asyncio.sleep(0)
             afterwards = len(telemetry.spans)
 
     assert (while_handled, afterwards) == (0, 1)
@@ -225,6 +227,19 @@ async def test_a_handler_that_fails_ends_its_span_as_an_error(
     span = telemetry.span(kind=CONSUMER)
     assert span.status.status_code is StatusCode.ERROR
     assert "HandlerError" in str((span.attributes or {})[names.ERROR_TYPE])
+
+
+@pytest.mark.own
+async def test_unsubscribing_ends_the_span(subject: Subject, harness: Harness) -> None:
+    """Whoever stops in the midst of a loop and gives the topic away has handled the message."""
+    with subject.record(harness.library) as telemetry:
+        async with harness(grouped=True) as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.unsubscribe()
+
+            assert len(telemetry.matching(kind=CONSUMER)) == 1
+            assert await consumer.here(context.get_current) == Context()
 
 
 async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> None:

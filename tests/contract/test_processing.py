@@ -129,6 +129,7 @@ async def test_a_message_handled_later_counts_once(subject: Subject, harness: Ha
             await consumer.deliver()
             record = await consumer.next()
             await consumer.next()
+            await asyncio.sleep(0)
             await in_a_thread(current_span_id_processing, record)
 
     later = telemetry.span(kind=SpanKind.INTERNAL)
@@ -148,6 +149,38 @@ async def in_a_thread(function: Callable[[Any], int], record: Any) -> int:
     thread.start()
     await asyncio.to_thread(thread.join)
     return results[0]
+
+
+async def test_a_message_that_comes_again_counts_again(subject: Subject, harness: Harness) -> None:
+    """What a loop has handed out before is new when it is read again, as part of a batch too."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as consumer:
+            await consumer.deliver(SAMPLED)
+            await consumer.next()
+            await consumer.rewind()
+            (again,) = await consumer.batch(1)
+            with pytest.raises(HandlerError):
+                await consumer.here(lambda: failing(again))
+
+    assert len(telemetry.matching(kind=CONSUMER)) == 2
+    assert consumed(telemetry) == 2
+
+
+async def test_two_groups_read_one_topic(subject: Subject, harness: Harness) -> None:
+    """The handler of one group's message is in that group's span, whoever else reads it."""
+    with subject.record(harness.library) as telemetry:
+        async with harness() as one, harness(topic=one.topic, grouped=True) as other:
+            await one.deliver(SAMPLED)
+            (read,) = await other.batch(1)
+            mine = await one.next()
+            await in_a_thread(current_span_id_processing, mine)
+            await other.here(lambda: processed(read))
+
+    groups = [
+        (span.attributes or {}).get(names.MESSAGING_CONSUMER_GROUP) for span in telemetry.spans
+    ]
+    assert groups == [None, other.group]
+    assert consumed(telemetry) == 2
 
 
 async def test_a_cancelled_handler_is_cancelled(subject: Subject, harness: Harness) -> None:
