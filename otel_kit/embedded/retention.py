@@ -2,7 +2,7 @@
 
 The age of a trace is its first arrival.  A trace goes with everything that refers to it; a saga
 goes with its last trace and log.  Bytes that several traces share go with the last of them.
-Nothing is remembered of what was dropped: a span that comes later begins its trace anew, young and alone.
+Nothing is remembered of what was dropped: a span that comes later begins its trace anew.
 """
 
 import sqlite3
