@@ -48,7 +48,8 @@ _PAIR: Final = "client, server"
 _EDGES: Final = "client, server, transport"
 _ENDPOINT: Final = "server, operation"
 _LEGEND: Final = "{{client}} → {{server}}"
-_OBJECTIVE: Final = 'client=~"$client",server=~"$service"'
+_ENDS: Final = (variables.CLIENT, variables.SERVER)
+_OBJECTIVE: Final = ",".join(_ENDS)
 _TIMED: Final = (*_EDGE, 'error_class!="breaker_open"')
 """A call that a breaker refused took no time, and would make the others look faster."""
 
@@ -204,27 +205,25 @@ _LATENCY: Final = Section(
 
 def _end(label: str, expr: str) -> str:
     """The services at one end of the edges, as nodes."""
-    named = f'label_replace({expr}, "id", "$1", "{label}", "(.+)")'
-    return by("id", named)
+    return by("id", f'label_replace({expr}, "id", "$1", "{label}", "(.+)")')
 
 
 def _nodes() -> str:
-    requests = rate(metrics.GRAPH_REQUESTS.series, variables.CLIENT, variables.SERVER)
+    requests = rate(metrics.GRAPH_REQUESTS.series, *_ENDS)
     both = f"{_end('server', requests)} or 0 * {_end('client', requests)}"
     return f'label_replace({both}, "title", "$1", "id", "(.+)")'
 
 
 def _edges() -> str:
-    requests = rates(_PAIR, metrics.GRAPH_REQUESTS.series, variables.CLIENT, variables.SERVER)
+    requests = rates(_PAIR, metrics.GRAPH_REQUESTS.series, *_ENDS)
     source = f'label_replace({requests}, "source", "$1", "client", "(.+)")'
     target = f'label_replace({source}, "target", "$1", "server", "(.+)")'
     return f'label_join({target}, "id", " → ", "client", "server")'
 
 
 def _graph_share() -> str:
-    where = (variables.CLIENT, variables.SERVER)
-    failed = rates(_PAIR, metrics.GRAPH_FAILED.series, *where)
-    return share(failed, rates(_PAIR, metrics.GRAPH_REQUESTS.series, *where))
+    failed = rates(_PAIR, metrics.GRAPH_FAILED.series, *_ENDS)
+    return share(failed, rates(_PAIR, metrics.GRAPH_REQUESTS.series, *_ENDS))
 
 
 _MAP: Final = Section(
@@ -232,8 +231,7 @@ _MAP: Final = Section(
     [
         graph(
             "Services",
-            "Who calls whom; the figures are requests and messages a second. An arrow nobody"
-            " expected is a dependency to talk about.",
+            "Who calls whom, and how often a second. An unexpected arrow is one to talk about.",
             nodes=_nodes(),
             edges=_edges(),
             unit=REQUESTS,
