@@ -205,8 +205,7 @@ _LATENCY: Final = Section(
 
 def _end(label: str, expr: str) -> str:
     """The services at one end of the edges, as nodes."""
-    named = f'label_replace({expr}, "id", "$1", "{label}", "(.+)")'
-    return by("id", named)
+    return by("id", f'label_replace({expr}, "id", "$1", "{label}", "(.+)")')
 
 
 def _nodes() -> str:
