@@ -4,13 +4,14 @@ import time
 from typing import Literal, NamedTuple
 
 from opentelemetry.context import attach, get_current, get_value, set_value
-from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Span, set_span_in_context
 
 from otel_kit import names
 from otel_kit._identity import IdentityMap
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import Runtime, current
 from otel_kit.hops.attempts import Told
+from otel_kit.hops.failures import mark_failed
 from otel_kit.hops.keys import ATTEMPT
 
 Outcome = Literal["success", "gave_up"]
@@ -148,7 +149,5 @@ def _mark(span: Span, error: BaseException | None, default: str | None = None) -
     found = known if error is None else classify(error, known)
     span.set_attribute(names.SPAN_ERROR_CLASS, found.value)
     if found is not ErrorClass.CANCELLED:
-        if error is not None:
-            span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, None if error is None else str(error)))
+        mark_failed(span, error)
     return found.value

@@ -5,26 +5,25 @@ be found as one story.  A step says what is being done, a compensation what is b
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from opentelemetry import baggage, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.context import Context, attach, detach, get_current
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.trace import Span
 
 from otel_kit import names
-from otel_kit._locks import ForkSafeLock
 from otel_kit.errors import ErrorClass, classify
-from otel_kit.hops import current
+from otel_kit.hops import Runtime, current
 from otel_kit.hops.edges import QUEUE_BUCKETS
+from otel_kit.hops.failures import mark_failed
+from otel_kit.hops.keys import PLACE
 
 Outcome = Literal["completed", "compensated", "partially_compensated", "failed"]
 _ID_LENGTH = 256
-_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +49,27 @@ class Saga:
         span.add_event(
             names.EVENT_SAGA_FINISHED, {names.SAGA_ID: self.id, names.SAGA_OUTCOME: outcome}
         )
-        _finished(self, outcome, started_at)
+        _guarded(_finished, self, outcome, started_at)
 
 
 @contextmanager
 def saga(id: str, name: str = "saga") -> Iterator[Saga]:  # noqa: A002 - the word of the standard
     """Everything within belongs to the saga `id`: here, and in every service called from here.
 
-    A saga that is new here counts as started; one that arrived with a message is joined.
+    A saga that is new here counts as started, once a process; one that arrived with a message is
+    joined.  A synchronous generator that a web framework runs in its thread pool is in its caller's
+    context again after each `yield`: enter the saga around its parts, or around the generator.
     """
-    this = Saga(str(id)[:_ID_LENGTH], name)
+    this = Saga(str(id)[:_ID_LENGTH], str(name)[:_ID_LENGTH])
     joined = current_saga() == this
-    token = attach(_with_baggage(this, get_current()))
+    place = _Place(_with_baggage(this, get_current()))
     try:
         trace.get_current_span().set_attributes(_attributes(this))
         if not joined:
-            _started(this)
+            _guarded(_started, this)
         yield this
     finally:
-        detach(token)
+        place.leave()
 
 
 def current_saga() -> Saga | None:
@@ -82,6 +83,7 @@ def step(name: str) -> Iterator[Span]:
 
     The event makes work in progress visible, since a span is sent only when it has ended.
     """
+    name = str(name)
     with _step(name, {names.SAGA_STEP: name, names.SAGA_STEP_KIND: "action"}) as span:
         yield span
 
@@ -89,6 +91,7 @@ def step(name: str) -> Iterator[Span]:
 @contextmanager
 def compensate(step: str) -> Iterator[Span]:
     """The undoing of `step`, an earlier step of the current saga."""
+    step = str(step)
     attributes = {
         names.SAGA_STEP: f"undo {step}",
         names.SAGA_STEP_KIND: "compensation",
@@ -106,41 +109,39 @@ def stamp(span: Span, parent: Context | None) -> None:
 
 @contextmanager
 def _step(name: str, attributes: dict[str, str]) -> Iterator[Span]:
+    span = _begun(name, attributes)
+    place = _Place(trace.set_span_in_context(span))
+    if span.is_recording():  # else nothing would ever tell that the step has ended
+        _guarded(_announce, attributes)
+    try:
+        yield span
+    except Exception as error:
+        found = classify(error, ErrorClass.SERVER_ERROR)
+        span.set_attribute(names.SPAN_ERROR_CLASS, found.value)
+        mark_failed(span, error)
+        raise
+    finally:
+        place.leave()
+        span.end()
+
+
+def _begun(name: str, attributes: dict[str, str]) -> Span:
     runtime = current()
     tracer = runtime.tracer if runtime else trace.get_tracer(names.SCOPE)
-    with tracer.start_as_current_span(
-        name, attributes=attributes, record_exception=False, set_status_on_exception=False
-    ) as span:
-        if span.is_recording():  # else nothing would ever tell that the step has ended
-            _announce(attributes)
-        try:
-            yield span
-        except Exception as error:
-            span.record_exception(error)
-            span.set_attribute(
-                names.SPAN_ERROR_CLASS, classify(error, ErrorClass.SERVER_ERROR).value
-            )
-            span.set_status(Status(StatusCode.ERROR, str(error)))
-            raise
+    return tracer.start_span(name, attributes=attributes)
 
 
-def _announce(attributes: dict[str, str]) -> None:
-    if (runtime := current()) is None:
-        return
+def _announce(runtime: Runtime, attributes: dict[str, str]) -> None:
     this = current_saga()
-    body = attributes[names.SAGA_STEP]
     record = LogRecord(
         timestamp=time.time_ns(),
         context=get_current(),
         severity_number=SeverityNumber.INFO,
-        body=f"{body} started",
+        body=f"{attributes[names.SAGA_STEP]} started",
         attributes={**attributes, **(_attributes(this) if this else {})},
         event_name=names.EVENT_STEP_STARTED,
     )
-    try:
-        runtime.logger.emit(record)
-    except Exception as error:  # the guard: telemetry never harms the application
-        runtime.broke("saga.step.started", error)
+    runtime.logger.emit(record)
 
 
 def _attributes(saga: Saga) -> dict[str, str]:
@@ -161,31 +162,55 @@ def _saga_of(context: Context) -> Saga | None:
     return Saga(found[:_ID_LENGTH], name[:_ID_LENGTH] if isinstance(name, str) else "saga")
 
 
+class _Place:
+    """A saga's or a step's place in the context.
+
+    It is left as `ActiveHop.leave` does it, in whichever task or thread this is: a generator may be
+    driven by several, each with a context of its own, and a token belongs to one of them.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._previous = get_current()
+        attach(set_value(PLACE, self, context))
+
+    def leave(self) -> None:
+        """Put back what was before, unless this context is another one."""
+        above, place = None, get_value(PLACE)
+        while isinstance(place, _Place) and place is not self:
+            above, place = place, get_value(PLACE, place._previous)
+        if place is None:
+            return
+        if above is None:
+            attach(self._previous)
+        else:
+            above._previous = self._previous
+
+
+def _guarded(function: Callable[..., None], *args: Any) -> None:
+    """Nothing of the kit's reaches the application; without a runtime there is nothing to tell."""
+    if (runtime := current()) is None:
+        return
+    try:
+        function(runtime, *args)
+    except Exception as error:
+        runtime.broke(function.__name__.strip("_"), error)
+
+
 # -- metrics ------------------------------------------------------------------------------------
 
-_began: OrderedDict[str, float] = OrderedDict()
-_lock = ForkSafeLock()
 
-
-def _started(saga: Saga) -> None:
-    with _lock:
-        _began[saga.id] = time.time()
-        if len(_began) > _REMEMBERED:
-            _began.popitem(last=False)
-    if (runtime := current()) is not None:
+def _started(runtime: Runtime, saga: Saga) -> None:
+    if runtime.sagas.begin(saga):
         counter = runtime.meter.create_counter(names.SAGA_STARTED, "{saga}", "Sagas begun.")
         counter.add(1, {names.NAME: runtime.saga_names(saga.name)})
 
 
-def _finished(saga: Saga, outcome: Outcome, started_at: float | None) -> None:
-    with _lock:
-        began = _began.pop(saga.id, None)
-    if (runtime := current()) is None:
-        return
-    labels = {names.NAME: runtime.saga_names(saga.name)}
+def _finished(runtime: Runtime, saga: Saga, outcome: Outcome, started_at: float | None) -> None:
+    labels = {names.NAME: runtime.saga_names(saga.name), names.OUTCOME: outcome}
     counter = runtime.meter.create_counter(names.SAGA_FINISHED, "{saga}", "Sagas ended.")
-    counter.add(1, {**labels, names.OUTCOME: outcome})
-    began = started_at or began
+    counter.add(1, labels)
+    began = runtime.sagas.end(saga)
+    began = began if started_at is None else started_at
     if began is not None:
         duration = runtime.meter.create_histogram(
             names.SAGA_DURATION,
@@ -193,4 +218,4 @@ def _finished(saga: Saga, outcome: Outcome, started_at: float | None) -> None:
             "From the start of a saga to its end.",
             explicit_bucket_boundaries_advisory=QUEUE_BUCKETS,
         )
-        duration.record(max(0.0, time.time() - began), {**labels, names.OUTCOME: outcome})
+        duration.record(max(0.0, time.time() - began), labels)

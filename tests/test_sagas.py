@@ -1,10 +1,14 @@
 """Sagas: ids that travel, steps that announce themselves, ends that are counted."""
 
 import asyncio
+import time
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import Any
 
 import pytest
 from opentelemetry import propagate
-from opentelemetry.context import attach, detach
+from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import SpanKind, StatusCode
 
 import otel_kit
@@ -166,3 +170,80 @@ def test_a_hop_within_a_saga_carries_it() -> None:
 
     assert dict(telemetry.span(kind=SpanKind.CLIENT).attributes or {})[names.SAGA_ID] == "order-17"
     assert "saga.id=order-17" in headers["baggage"]
+
+
+class Unreadable(Exception):
+    """Its text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("verb", [otel_kit.step, otel_kit.compensate])
+def test_a_step_lets_the_applications_exception_through(verb: Any) -> None:
+    """Also one whose `__str__` raises; the step's span ends as failed."""
+    with capture() as telemetry, pytest.raises(Unreadable), verb("charge"):
+        raise Unreadable
+
+    (span,) = telemetry.spans
+    assert span.status.status_code is StatusCode.ERROR
+
+
+@pytest.mark.parametrize("name", [None, ["order"], 7])
+def test_senseless_names_do_not_reach_the_application(name: Any) -> None:
+    """Whatever is given as a name is taken by its text."""
+    with capture() as telemetry, otel_kit.saga("o-1", name=name) as saga, otel_kit.step(name):
+        saga.finish("completed")
+
+    assert telemetry.count(names.SAGA_FINISHED, name=str(name)) == 1
+    assert telemetry.span(str(name)).name == str(name)
+
+
+def test_a_saga_starts_once_in_a_process() -> None:
+    """Entered again it is the same flow, and its clock goes on; also after its end."""
+    with capture() as telemetry:
+        with otel_kit.saga("o-1", name="order"):
+            began = time.time()
+        again = time.time()
+        with otel_kit.saga("o-1", name="order") as saga:
+            saga.finish("completed")
+        with otel_kit.saga("o-1", name="order"):
+            pass
+
+    assert telemetry.count(names.SAGA_STARTED) == 1
+    (point,) = telemetry.points(names.SAGA_DURATION)
+    assert again - began <= point.sum
+
+
+def test_a_generator_may_be_driven_by_several_threads(caplog: pytest.LogCaptureFixture) -> None:
+    """A saga or step that is left in another context than it was entered in leaves that one be."""
+
+    def parts() -> Iterator[int]:
+        with otel_kit.saga("o-1"):
+            for number in range(3):
+                with otel_kit.step(f"part {number}"):
+                    yield number
+
+    with capture() as telemetry:
+        before, generator = get_current(), parts()
+        found = [copy_context().run(next, generator, None) for _ in range(4)]
+        assert before is get_current()
+
+    assert found == [0, 1, 2, None]
+    assert len(telemetry.spans) == 3
+    assert caplog.records == []
+
+
+def test_sagas_may_end_in_another_order_than_they_began() -> None:
+    """Two generators that take turns put back what was before both."""
+
+    def within(saga_id: str) -> Iterator[None]:
+        with otel_kit.saga(saga_id):
+            yield
+
+    with capture():
+        before = get_current()
+        first, second = within("o-1"), within("o-2")
+        for each in (first, second, first, second):
+            next(each, None)
+        assert before is get_current()

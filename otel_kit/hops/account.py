@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import origin, propagation
 from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.edges import SIDES
+from otel_kit.hops.failures import mark_failed
 from otel_kit.hops.hop import Hop, Outcome
 from otel_kit.hops.propagation import MISSING, Inbound
 
@@ -126,21 +127,16 @@ class Account:
             self._record_sender(runtime, seconds, labels, sender, context)
         self._record_conventional(runtime, seconds, outcome, context)
 
-    def finish(
-        self, span: Span, outcome: Outcome, error: BaseException | None, at: int | None = None
-    ) -> None:
-        """Write the outcome onto the span, and end it `at` that time (ns since the epoch; now)."""
-        if span.is_recording():
-            self._add_outcome(outcome)
-            span.set_attributes(self.attributes)
-            if self.operation != self.hop.operation:
-                span.update_name(self.operation)
-            if outcome.failed:
-                if error is not None:
-                    span.record_exception(error)
-                description = str(error) if error else self.description
-                span.set_status(Status(StatusCode.ERROR, description))
-        span.end(at)
+    def write(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
+        """Write the outcome onto the span."""
+        if not span.is_recording():
+            return
+        self._add_outcome(outcome)
+        span.set_attributes(self.attributes)
+        if self.operation != self.hop.operation:
+            span.update_name(self.operation)
+        if outcome.failed:
+            mark_failed(span, error, self.description)
 
     def _add_outcome(self, outcome: Outcome) -> None:
         if self.kind in OUTBOUND:
@@ -173,7 +169,7 @@ class Account:
             edge[names.OPERATION] = part.operation
         runtime.edges.hop(seconds, edge, context)
         runtime.edges.arrived(said.result, part.destination, edge, context)
-        sent_at = said.sent_at or part.sent_at
+        sent_at = part.sent_at if said.sent_at is None else said.sent_at
         if self.kind is SpanKind.CONSUMER and sent_at is not None:
             wait = self.began_at - sent_at
             waited = runtime.edges.waited(wait, self._queue_labels(client, part), context)

@@ -82,7 +82,7 @@ class ActiveHop(Nested):
                     self._enter(self._context)
             except Exception as error:  # the guard: telemetry never harms the application
                 self.span = None
-                self._runtime.broke("begin " + self.hop.operation, error)
+                self._runtime.broke(f"begin {self.hop.operation}", error)
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
@@ -117,13 +117,16 @@ class ActiveHop(Nested):
         seconds = now - self._began
         try:
             self._forget_ended()
-            outcome = self._account.outcome(error)
-            self._account.record(self._runtime, seconds, outcome, self._context)
-            self._account.finish(self.span, outcome, error, at)
+            try:
+                outcome = self._account.outcome(error)
+                self._account.record(self._runtime, seconds, outcome, self._context)
+                self._account.write(self.span, outcome, error)
+            finally:
+                self.span.end(at)
             if self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
         except Exception as ours:
-            self._runtime.broke("end " + self.hop.operation, ours)
+            self._runtime.broke(f"end {self.hop.operation}", ours)
 
     # -- what an integration learns on the way -----------------------------------------------
 
@@ -151,14 +154,17 @@ class ActiveHop(Nested):
         """SERVER: the caller has the whole reply and waits no more: the measured time ends here."""
         self._replied = self._replied or time.perf_counter()
 
-    def answered(self, header: str | None) -> None:
-        """CLIENT: the reply's `Server-Timing`, which names the server."""
+    def answered(self, header: str | None, address: str | None = None) -> None:
+        """CLIENT: the reply's `Server-Timing`, which names the server.
+
+        `address` is where the reply came from, if not from where the request went first.
+        """
         reply = replies.read(header) if self.span is not None else None
         if reply is None or self._runtime is None:
             return
         server = self._account.server = self._runtime.peers.server(reply.service)
         self._account.answered = True
-        if address := self.hop.peer or self.hop.destination:
+        if address := address or self.hop.peer or self.hop.destination:
             self._runtime.peers.learn(address, server)
         self.note(names.SPAN_SERVER_DURATION, reply.seconds)
 
@@ -267,7 +273,5 @@ class ActiveHop(Nested):
         return ambient
 
     def _inject(self, runtime: "Runtime", carrier: Any) -> None:
-        for field in propagation.FIELDS:
-            carrier.pop(field, None)
         sent_ns = time.time_ns() if self.kind is SpanKind.PRODUCER else None
-        runtime.propagator.inject(carrier, self._context, sent_ns=sent_ns)
+        runtime.propagator.renew(carrier, self._context, sent_ns)

@@ -2,6 +2,8 @@
 
 Reading never raises, whatever a stranger put there: what cannot be decoded is absent.  Of a name
 that stands more than once the last value counts, as it was added last; writing leaves just one.
+Lists are read as one list.  Two `traceparent` fields of one HTTP request are not valid (W3C trace
+context, processing model), whoever added which; a message's headers are a log, and the last counts.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -25,6 +27,7 @@ class _PairsView(MutableMapping[str, str]):
     """A list of (name, value) pairs, changed in place."""
 
     __slots__ = ("pairs",)
+    _lists: tuple[str, ...] = ("tracestate", "baggage")
 
     def __init__(self, pairs: list[Pair]) -> None:
         self.pairs = pairs
@@ -45,7 +48,7 @@ class _PairsView(MutableMapping[str, str]):
         values = list(self._named(name))
         if not values:
             raise KeyError(name)
-        return ",".join(values) if name == "tracestate" else values[-1]
+        return ",".join(values) if name in self._lists else values[-1]
 
     def __setitem__(self, name: str, value: str) -> None:
         self._drop(name)
@@ -83,6 +86,7 @@ class BytesPairs(_PairsView):
     """`[(bytes, bytes)]`: ASGI headers."""
 
     __slots__ = ()
+    _lists = ("tracestate", "baggage", "traceparent")  # two of the last do not parse
 
     @staticmethod
     def _encode(name: str, value: str) -> Pair:

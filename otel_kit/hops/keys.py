@@ -10,3 +10,5 @@ INBOUND: Final = create_key("otel_kit-inbound")
 """What the headers of the current inbound hop said."""
 ATTEMPT: Final = create_key("otel_kit-attempt")
 """The attempt of a retried call that is under way; it is told whom it called."""
+PLACE: Final = create_key("otel_kit-place")
+"""The innermost saga or step that was entered."""

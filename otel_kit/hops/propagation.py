@@ -8,7 +8,8 @@ someone who does not know the member stood between, and the caller is unknown.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +38,7 @@ from opentelemetry.trace import (
 
 from otel_kit.hops.keys import INBOUND
 from otel_kit.hops.wire import decode_name, encode_name
-from otel_kit.names import TRACESTATE_KEY, UNKNOWN
+from otel_kit.names import SAGA_ID, SAGA_NAME, TRACESTATE_KEY, UNKNOWN
 
 TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
@@ -45,7 +46,10 @@ W3C = {"tracecontext": (TRACEPARENT, TRACESTATE), "baggage": (BAGGAGE,)}
 """The W3C propagators, by their names in OTEL_PROPAGATORS, and their headers."""
 Result = Literal["continued", "missing", "invalid", "stale"]
 
+_OWN_KEYS = (SAGA_ID, SAGA_NAME)
 _HEADER_LENGTH = 4096
+_LONGEST_WAIT = 7 * 86_400
+"""Seconds.  A time of sending before that is nobody's clock, and no message's wait."""
 _TRACEPARENT = re.compile(
     r"[ \t]*(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
     r"(-[^,]*)?[ \t]*"
@@ -62,7 +66,7 @@ class Inbound:
     client: str = UNKNOWN
     """The service that called or sent."""
     sent_at: float | None = None
-    """When it sent, seconds since the epoch."""
+    """When it sent, seconds since the epoch; None too if that is said to be over a week ago."""
     said_hello: bool = False
     """The caller knows our member, so it may be answered by `Server-Timing`."""
 
@@ -135,6 +139,18 @@ class Propagator(TextMapPropagator):
         for other in self._others:
             other.inject(carrier, context, setter)
 
+    def renew(
+        self, carrier: MutableMapping[str, str], context: Context, sent_ns: int | None
+    ) -> None:
+        """Inject into headers that may have been sent, or written by others, before."""
+        fields: dict[str, str] = {}
+        self.inject(fields, context, sent_ns=sent_ns)
+        if BAGGAGE in self._fields:
+            fields[BAGGAGE] = merged(fields.get(BAGGAGE, ""), carrier.get(BAGGAGE, ""))
+        for field in self.fields:
+            carrier.pop(field, None)
+        carrier.update({field: value for field, value in fields.items() if value})
+
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
             sent_ns = getattr(span, "start_time", None)
@@ -174,6 +190,24 @@ class Propagator(TextMapPropagator):
         return set_value(INBOUND, (found, get_current_span(context)), context)
 
 
+def merged(ours: str, theirs: str) -> str:
+    """One `baggage` of two: ours wins per key, and nobody else's speaks of a saga.
+
+    What an application or another instrumentation has put there stays; the saga of a message that
+    is forwarded is not that of the message that forwards it.
+    """
+    foreign = {_key(member): member.strip() for member in theirs.split(",") if member.strip()}
+    stale = foreign.keys() & {*_OWN_KEYS, *map(_key, ours.split(","))}
+    if not stale and not ours:
+        return theirs
+    members = [ours, *(member for key, member in foreign.items() if key not in stale)]
+    return ",".join(filter(None, members))
+
+
+def _key(member: str) -> str:
+    return member.partition("=")[0].strip()
+
+
 def _read(carrier: CarrierT, getter: Getter[CarrierT]) -> Inbound:
     headers = getter.get(carrier, TRACEPARENT)
     if not headers:
@@ -197,6 +231,8 @@ def _believed(member: str, parent: SpanContext) -> Inbound:
         sent_at = int(parts["t"][:16], 16) / 1e9 if "t" in parts else None
     except ValueError:  # not written by the kit; the trace goes on all the same
         return Inbound("continued", parent)
+    if sent_at is not None and time.time() - sent_at > _LONGEST_WAIT:
+        sent_at = None
     client = decode_name(parts.get("c", "")) or UNKNOWN
     return Inbound("continued", parent, client, sent_at, said_hello=True)
 

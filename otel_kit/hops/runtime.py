@@ -13,6 +13,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, Tracer
 
 from otel_kit.hops.active import ActiveHop
+from otel_kit.hops.begun import Begun
 from otel_kit.hops.edges import Edges
 from otel_kit.hops.handed import HandedOut
 from otel_kit.hops.hop import Hop
@@ -71,6 +72,7 @@ class Runtime:
         self.breaker_names = Bounded(settings.max_peers)
         self.retried_names = Bounded(settings.max_peers)
         self.handed_out = HandedOut()
+        self.sagas = Begun()
         self._reported: set[str] = set()
 
     def broke(self, where: str, error: Exception) -> None:
@@ -121,8 +123,12 @@ def process(message: object) -> ActiveHop:
     message, or (a task) right after.  If that span has ended already, or the message is tried
     again, it makes an INTERNAL span below it: a message counts once.
     """
-    hop = describe(message)
-    twin = None if hop is None or _current is None else _current.handed_out.find(hop)
+    hop, twin = describe(message), None
+    if hop is not None and _current is not None:
+        try:
+            twin = _current.handed_out.find(hop)
+        except Exception as error:  # the guard: a description of somebody's own
+            _current.broke("process", error)
     return ActiveHop(_current, SpanKind.CONSUMER, hop, twin)
 
 

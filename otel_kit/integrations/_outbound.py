@@ -25,6 +25,7 @@ class Outbound:
         *,
         answered: Callable[[ActiveHop, Any], None] | None = None,
         ends: Callable[[ActiveHop, Any], None] | None = None,
+        failed: Callable[[ActiveHop, Exception], None] | None = None,
         current: bool = True,
     ) -> None:
         self._integration = integration
@@ -32,6 +33,7 @@ class Outbound:
         self._describe = describe
         self._conclude = ends or answered
         self._deferred = ends is not None
+        self._failed = failed
         self._current = current
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -46,7 +48,7 @@ class Outbound:
         with self._verb(hop) as active:
             if not self._current:
                 active.leave()
-            result = call.proceed(wrapped)
+            result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)
             self._concluded(active, instance if wrapped.__name__ == "__init__" else result)
@@ -60,14 +62,30 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
-            result = await call.proceed(wrapped)
+            try:
+                result = await call.proceed(wrapped)
+            except Exception as error:
+                self._raised(active, error)
+                raise
             self._concluded(active, result)
             return result
+
+    def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
+        try:
+            return call.proceed(wrapped)
+        except Exception as error:
+            self._raised(active, error)
+            raise
+
+    def _raised(self, active: ActiveHop, error: BaseException) -> None:
+        if self._failed is not None and isinstance(error, Exception):
+            self._integration._guarded(self._failed, active, error)
 
     async def _finished(self, active: ActiveHop, coroutine: Any) -> Any:
         try:
             result = await coroutine
         except BaseException as error:
+            self._raised(active, error)
             active.end(error)
             raise
         self._concluded(active, result)

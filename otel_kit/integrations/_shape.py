@@ -64,7 +64,8 @@ class Integration:
     def calls(self, *targets: str, **options: Any) -> Callable[[Any], Any]:
         """`description(call) -> Hop | None` of a function that sends a request.
 
-        `answered=fn(hop, result)` reads the reply; `ends=fn(hop, result)` means that the returned
+        `answered=fn(hop, result)` reads the reply, `failed=fn(hop, error)` what an exception of the
+        library's says of it; `ends=fn(hop, result)` means that the returned
         object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.

@@ -3,7 +3,11 @@ httpx: `Client.send` and `AsyncClient.send`.
 
 Every way to make a request ends there, whatever the transport.  One call of it is one hop, with
 the redirects and the authentication round trips in it: that is what the application waited for.
-The headers go into httpx's own `Request`, which has copied the caller's.
+The headers go into a copy of the `Request`, which the caller may have made, and may be sending
+several times at once: it is the copy that event hooks see, and that `response.request` is.
+
+A streamed response's hop (`client.stream`, `send(stream=True)`) ends with its headers: how long it
+is read, and whether that fails, is not measured, as nobody need ever close it.
 """
 
 import httpx
@@ -32,19 +36,37 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def answered(hop: ActiveHop, response: httpx.Response) -> None:
+    url = response.url
     hop.status(response.status_code)
-    hop.answered(response.headers.get(names.SERVER_TIMING))
+    hop.answered(response.headers.get(names.SERVER_TIMING), f"{url.host}:{_port(url)}")
 
 
-@integration.calls("httpx:Client.send", "httpx:AsyncClient.send", answered=answered)
+def failed(hop: ActiveHop, error: Exception) -> None:
+    if isinstance(error, httpx.HTTPStatusError):  # an event hook calls `raise_for_status`
+        answered(hop, error.response)
+
+
+@integration.calls("httpx:Client.send", "httpx:AsyncClient.send", answered=answered, failed=failed)
 def request(call: Call) -> Hop:
-    sent: httpx.Request = call["request"]
+    sent = call["request"] = _copied(call["request"])
     url = sent.url
     return http_request(
         sent.method,
         carrier=sent.headers,
         scheme=url.scheme,
         host=url.host,
-        port=url.port or _DEFAULT_PORTS.get(url.scheme),
+        port=_port(url),
         url=str(url.copy_with(username=None, password=None, query=None, fragment=None)),
     )
+
+
+def _port(url: httpx.URL) -> int | None:
+    return url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def _copied(request: httpx.Request) -> httpx.Request:
+    """The same request, body and all, with headers of its own."""
+    copied = object.__new__(type(request))  # `copy.copy` would leave out the body's stream
+    copied.__dict__.update(request.__dict__)
+    copied.headers = request.headers.copy()
+    return copied

@@ -80,6 +80,21 @@ async def test_baggage_goes_out(subject: Subject, harness: Harness) -> None:
     assert "saga.id=order+17" in client.seen[0].headers["baggage"].replace("%20", "+")
 
 
+async def test_baggage_of_others_goes_out(subject: Subject, harness: Harness) -> None:
+    """A `baggage` header that the application or another library has set stays, beside ours."""
+    given = {"baggage": "sentry-trace_id=abc"}
+    with subject.record(harness.library):
+        async with harness() as client:
+            await client.request(Behaviour.OK, headers=client.native_headers(given))
+            token = context.attach(baggage.set_baggage("tenant", "7"))
+            await client.request(Behaviour.OK, headers=client.native_headers(given))
+            context.detach(token)
+
+    alone, beside = (seen.headers["baggage"] for seen in client.seen)
+    assert alone == "sentry-trace_id=abc"
+    assert set(beside.replace(" ", "").split(",")) == {"tenant=7", "sentry-trace_id=abc"}
+
+
 @pytest.mark.own
 async def test_the_caller_names_itself_in_tracestate(subject: Subject, harness: Harness) -> None:
     """Our tracestate member is leftmost and names the caller and its span."""

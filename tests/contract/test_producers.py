@@ -157,6 +157,19 @@ async def test_a_forwarded_message_is_linked_to_its_origin(
     assert link.context.span_id == SPAN_ID
 
 
+@pytest.mark.own
+async def test_a_forwarded_messages_saga_is_not_the_senders(
+    subject: Subject, harness: Harness
+) -> None:
+    """Outside a saga the saga of a message that is sent on does not go with it, its tenant does."""
+    with subject.record(harness.library):
+        async with harness() as producer:
+            await producer.send(headers=as_headers({"baggage": "saga.id=1,tenant=7,saga.name=n"}))
+
+    (headers,) = await producer.received()
+    assert named(headers, "baggage") == ["tenant=7"]
+
+
 async def test_a_send_lasts_until_it_is_acknowledged(subject: Subject, harness: Harness) -> None:
     """The PRODUCER span is not over while the broker does not have the message."""
     with subject.record(harness.library) as telemetry:

@@ -225,3 +225,43 @@ def test_what_process_does_not_know_runs_untraced(caplog: pytest.LogCaptureFixtu
         done = True
 
     assert done
+
+
+class Unreadable(Exception):
+    """Its text cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_an_exception_without_a_text_passes_and_ends_the_span(verb: object) -> None:
+    """An exception whose `__str__` raises is the application's to see, and is named on the span."""
+    with capture() as telemetry, pytest.raises(Unreadable), verb(hop()):  # type: ignore[operator]
+        raise Unreadable
+
+    status = telemetry.span().status
+    assert status.status_code is StatusCode.ERROR
+    assert status.description == "Unreadable, whose text cannot be read"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_a_senseless_hop_changes_nothing(verb: object) -> None:
+    """What the kit cannot make a hop of does not reach the application."""
+    senseless = Hop(system=None, operation=None, attributes=None)  # type: ignore[arg-type]
+    with capture(strict=False), verb(senseless):  # type: ignore[operator]
+        done = True
+
+    assert done
+
+
+def test_a_reply_from_elsewhere_names_that_address() -> None:
+    """After a redirect it is the last server's address whose name is learned."""
+    request = otel_kit.http_request("GET", carrier={}, scheme="http", host="old", port=80)
+    with capture() as telemetry:
+        with otel_kit.call(request) as active:
+            active.answered('otelkit;desc="newer";dur=1', "new:80")
+        with otel_kit.call(request):
+            pass
+
+    assert {p.labels["server"] for p in telemetry.points(names.HOP_DURATION)} == {"newer", "old:80"}

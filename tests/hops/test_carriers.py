@@ -3,6 +3,7 @@
 import pytest
 
 from otel_kit.hops.carriers import BytesPairs, Metadata, Pairs
+from otel_kit.hops.propagation import Propagator, inbound
 
 
 def test_kafka_headers_are_strings_and_bytes() -> None:
@@ -38,6 +39,15 @@ def test_the_last_value_counts() -> None:
 def test_repeated_tracestate_is_one_list() -> None:
     """Repeated tracestate fields are combined (RFC 9110, section 5.3)."""
     assert BytesPairs([(b"tracestate", b"a=1"), (b"tracestate", b"b=2")])["tracestate"] == "a=1,b=2"
+
+
+def test_two_traceparents_of_one_request_are_invalid() -> None:
+    """W3C's processing model takes no one of several fields; of a message's the last counts."""
+    fields = [(b"traceparent", b"00-%032x-%016x-01" % (n, n)) for n in (1, 2)]
+    views = (BytesPairs(fields), Pairs([("traceparent", value) for _, value in fields]))
+    results = [inbound(Propagator("x").extract(view)).result for view in views]
+
+    assert results == ["invalid", "continued"]
 
 
 @pytest.mark.parametrize("value", [None, b"\xff\xfe", 7, object(), "é".encode()])

@@ -1,12 +1,15 @@
 """The wire format of DESIGN: our tracestate member beside W3C's headers."""
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
-from otel_kit.hops.propagation import Propagator, inbound
+from otel_kit.hops.propagation import Propagator, inbound, merged
 from otel_kit.names import UNKNOWN
 
 TRACE, SPAN = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331
@@ -35,9 +38,33 @@ def test_the_member_is_leftmost_and_others_are_kept() -> None:
 def test_a_message_says_when_it_was_sent() -> None:
     """`t` is nanoseconds since the epoch in hexadecimal, read back in seconds."""
     headers = written(sent_ns=1_700_000_000_500_000_000)
+    now = time.time_ns()
 
     assert headers["tracestate"].endswith(";t:17979cfe53f76500")
-    assert inbound(Propagator("x").extract(headers)).sent_at == 1_700_000_000.5
+    assert inbound(Propagator("x").extract(written(sent_ns=now))).sent_at == now / 1e9
+
+
+def test_a_message_of_another_age_does_not_say_when_it_was_sent() -> None:
+    """A time of sending over a week ago is not believed; the rest of the member is."""
+    for sent_ns in (0, 1, time.time_ns() - 8 * 86_400 * 10**9):
+        said = inbound(Propagator("x").extract(written("shop", sent_ns=sent_ns)))
+        assert (said.client, said.sent_at) == ("shop", None)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "both"),
+    [
+        ("", "sentry-trace_id=abc , b=2;p=1", "sentry-trace_id=abc , b=2;p=1"),
+        ("saga.id=2,saga.name=n", "a=1, saga.id=1", "saga.id=2,saga.name=n,a=1"),
+        ("a=ours", "a=theirs,b=2", "a=ours,b=2"),
+        ("", "saga.id=1,a=1,saga.name=n", "a=1"),
+        ("", "saga.id=1", ""),
+        ("a=1", "", "a=1"),
+    ],
+)
+def test_baggage_of_others_is_kept_beside_ours(ours: str, theirs: str, both: str) -> None:
+    """Ours wins per key, a saga that is not the current one goes, all else stays."""
+    assert merged(ours, theirs) == both
 
 
 @given(st.text(min_size=1, max_size=200))
