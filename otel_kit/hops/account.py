@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
 OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
-_OF_A_REQUEST = (ErrorClass.BUSINESS, ErrorClass.CANCELLED, ErrorClass.SERIALIZATION)
+_OF_A_REQUEST = (
+    ErrorClass.BUSINESS,
+    ErrorClass.CANCELLED,
+    ErrorClass.CLIENT_ERROR,
+    ErrorClass.SERIALIZATION,
+)
 _GIVEN_UP = (ErrorClass.TIMEOUT, ErrorClass.CANCELLED)
 """The caller waits no more; the server may well be at work."""
 
