@@ -186,14 +186,14 @@ def test_fork_while_locks_are_held(program: Program, sink: Sink) -> None:
     text = """
 import os, threading
 import otel_kit
-from otel_kit import _instrument, _locks, sagas
+from otel_kit import _instrument, _locks, hops
 from otel_kit.gauges import breakers
 
 kit = otel_kit.instrument("orders")
 breaker = otel_kit.watch_breaker("bank", state=lambda: "closed")
 held, forked = threading.Event(), threading.Event()
 locks = list(_locks._living)
-assert {sagas._lock, _instrument._lock, breaker._lock} < set(locks)
+assert {hops.current().sagas._lock, _instrument._lock, breaker._lock} < set(locks)
 def hold():
     for lock in locks:
         lock.__enter__()
