@@ -24,7 +24,7 @@ def missing_parents(spans: Spans, parents: Mapping[SpanKey, Parent]) -> Iterator
         if not span.parent_span_id or (above is not None and above.by == "parent"):
             continue
         missing = (span.trace_id, span.parent_span_id)
-        if missing not in seen and missing != key:
+        if missing not in seen and missing not in spans:  # a circle was cut, if it is there
             seen.add(missing)
             yield Gap("missing_parent", key, _parentless(span), server=span.service)
 

@@ -20,7 +20,7 @@ def stitch(detail: SagaDetail, *, correct_skew: bool = False) -> Story:
     if correct_skew and skews:
         offsets = skew.offsets(spans, parents)
         spans = {key: skew.shifted(span, offsets[span.service]) for key, span in spans.items()}
-    spans = dict(sorted(spans.items(), key=lambda item: (item[1].started_ns, item[0])))
+    spans = {facts.key(span): span for span in sorted(spans.values(), key=_place)}
     children, roots = tree.children_of(spans, parents)
     started, ended = _bounds(detail, spans)
     story = Story(
@@ -31,15 +31,22 @@ def stitch(detail: SagaDetail, *, correct_skew: bool = False) -> Story:
 
 
 def _index(detail: SagaDetail) -> tuple[dict[SpanKey, SpanRecord], list[SpanKey]]:
-    """Spans by key, and the keys that different spans share; delivered twice is no matter."""
+    """Spans by start, whatever their order was, and the keys that different spans share.
+
+    A span delivered twice is no matter.
+    """
     spans: dict[SpanKey, SpanRecord] = {}
     doubled = []
-    for span in chain.from_iterable(trace.spans for trace in detail.traces):
-        span = _forwards(span)
+    given = chain.from_iterable(trace.spans for trace in detail.traces)
+    for span in sorted(map(_forwards, given), key=_place):
         known = spans.setdefault(facts.key(span), span)
         if known != span:
             doubled.append(facts.key(span))
     return spans, list(dict.fromkeys(doubled))
+
+
+def _place(span: SpanRecord) -> tuple[int, SpanKey]:
+    return span.started_ns, facts.key(span)
 
 
 def _forwards(span: SpanRecord) -> SpanRecord:

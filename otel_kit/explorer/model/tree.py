@@ -38,7 +38,7 @@ def _parent(
     linked = [key for link in span.links if (key := (link.trace_id, link.span_id)) in spans]
     if not linked:
         return None
-    return Parent(max(linked, key=lambda key: spans[key].ended_ns), "link")
+    return Parent(max(linked, key=lambda key: (spans[key].ended_ns, key)), "link")
 
 
 def cut_cycles(spans: Spans, parents: dict[SpanKey, Parent]) -> list[SpanKey]:
