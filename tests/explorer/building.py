@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from zlib import crc32
 
 from otel_kit.explorer.model.stitch import stitch
 from otel_kit.explorer.model.story import Story
@@ -38,6 +39,10 @@ class Made:
         self.spans: list[SpanRecord] = []
         self.logs: list[LogRecord] = []
 
+    def trace_id(self, number: int) -> str:
+        """The id of one of the saga's traces."""
+        return f"{crc32(self.saga_id.encode()):08x}{number:024x}"
+
     def span(
         self,
         name: str,
@@ -58,7 +63,7 @@ class Made:
         named = {key.replace("__", "."): value for key, value in attributes.items()}
         classed = {"otel_kit.error_class": error} if error else {}
         made = SpanRecord(
-            trace_id=under.trace_id if under else f"{trace:032x}",
+            trace_id=under.trace_id if under else self.trace_id(trace),
             span_id=f"{len(self.spans) + 1:016x}",
             parent_span_id=under.span_id if under else parent_id,
             name=name,
@@ -70,6 +75,7 @@ class Made:
             status_message=reason,
             attributes={"saga.id": self.saga_id, "saga.name": self.name, **classed, **named},
             resource={"service.name": service},
+            events=[],
             links=[LinkRecord(link.trace_id, link.span_id, {}) for link in links],
         )
         self.spans.append(made)
@@ -99,7 +105,7 @@ class Made:
             attributes["saga.compensates"] = undoes
         self.logs.append(
             LogRecord(
-                at(when), service, "INFO", "saga.step.started", f"{name} started", f"{1:032x}",
+                at(when), service, "INFO", "saga.step.started", f"{name} started", self.trace_id(1),
                 span_id, attributes, {"service.name": service},
             )
         )  # fmt: skip

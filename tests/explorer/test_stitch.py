@@ -103,7 +103,9 @@ def test_a_message_without_context_is_named_with_its_sender() -> None:
     [gap] = made.story().gaps
 
     assert gap.kind == "lost_context"
-    assert gap.sentence == "a hop from orders to inventory through inventory.commands lost its context"
+    assert (
+        gap.sentence == "a hop from orders to inventory through inventory.commands lost its context"
+    )
     assert (gap.span, gap.sender) == (key(lost), key(sent))
 
 

@@ -6,7 +6,8 @@ numbers.
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
 from otel_kit import names
@@ -18,50 +19,54 @@ Json: TypeAlias = dict[str, Any]
 
 
 def write_spans(spans: Iterable[SpanRecord]) -> Json:
-    """``{"resourceSpans": […]}``, as a body for an OTLP receiver."""
-    groups = _grouped(spans)
+    """``{"resourceSpans": […]}``, as a body for an OTLP receiver; keeps the order."""
     return {
         "resourceSpans": [
             {
-                "resource": {"attributes": _attributes(resource)},
+                "resource": {"attributes": _attributes(_resource(run[0]))},
                 "scopeSpans": [
-                    {"scope": {"name": scope, "version": version}, "spans": list(map(_span, found))}
-                    for (scope, version), found in scopes.items()
+                    {
+                        "scope": {"name": run[0].scope, "version": run[0].scope_version},
+                        "spans": [_span(span) for span in run],
+                    }
                 ],
             }
-            for resource, scopes in groups
+            for run in _runs(spans, _span_origin)
         ]
     }
 
 
 def write_logs(logs: Iterable[LogRecord]) -> Json:
-    """``{"resourceLogs": […]}``."""
-    groups = _grouped(logs)
+    """``{"resourceLogs": […]}``; keeps the order."""
     return {
         "resourceLogs": [
             {
-                "resource": {"attributes": _attributes(resource)},
+                "resource": {"attributes": _attributes(_resource(run[0]))},
                 "scopeLogs": [
-                    {"scope": {"name": scope}, "logRecords": list(map(_log, found))}
-                    for (scope, _), found in scopes.items()
+                    {"scope": {"name": run[0].scope}, "logRecords": [_log(log) for log in run]}
                 ],
             }
-            for resource, scopes in groups
+            for run in _runs(logs, _log_origin)
         ]
     }
 
 
-def _grouped(
-    records: Iterable[R],
-) -> list[tuple[Attributes, dict[tuple[str, str], list[R]]]]:
-    """By resource and scope; the resource names the service."""
-    groups: dict[str, tuple[Attributes, dict[tuple[str, str], list[R]]]] = {}
-    for record in records:
-        resource = {names.SERVICE_NAME: record.service, **record.resource}
-        group = groups.setdefault(repr(sorted(resource.items())), (resource, {}))
-        version = record.scope_version if isinstance(record, SpanRecord) else ""
-        group[1].setdefault((record.scope, version), []).append(record)
-    return list(groups.values())
+def _runs(records: Iterable[R], origin: Callable[[R], object]) -> list[list[R]]:
+    """Neighbours of one origin together."""
+    return [list(run) for _, run in groupby(records, origin)]
+
+
+def _span_origin(span: SpanRecord) -> object:
+    return repr(_resource(span)), span.scope, span.scope_version
+
+
+def _log_origin(log: LogRecord) -> object:
+    return repr(_resource(log)), log.scope
+
+
+def _resource(record: SpanRecord | LogRecord) -> Attributes:
+    """The resource, which names the service."""
+    return {names.SERVICE_NAME: record.service, **record.resource}
 
 
 def _span(span: SpanRecord) -> Json:
