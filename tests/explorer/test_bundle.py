@@ -51,12 +51,21 @@ def test_rows_that_a_source_could_not_tell_stay_untold() -> None:
     assert bundle.read(bundle.write(bare)) == bare
 
 
+_scalars = st.one_of(
+    st.text(max_size=5),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.binary(max_size=5),
+    st.none(),
+)
 _values = st.recursive(
-    st.text(max_size=5) | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
-    | st.binary(max_size=5) | st.none(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    _scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=5,
-)  # fmt: skip
+)
 _attributes = st.dictionaries(st.text(max_size=5), _values, max_size=3)
 
 

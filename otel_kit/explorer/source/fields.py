@@ -83,10 +83,13 @@ def real(row: Json, name: str) -> float | None:
 
 
 def nanoseconds(row: Json, name: str) -> int | None:
-    """Seconds since the epoch as nanoseconds, None when absent or null."""
+    """Seconds since the epoch as nanoseconds, None when absent or null.
+
+    To the microsecond: a float of seconds is no more exact than that.
+    """
     seconds = real(row, name)
     if seconds is None:
         return None
     if abs(seconds) > _MAX_TIME_NS / 1e9:
         raise Unfit(f"{name} is no time")
-    return round(seconds * 1e9)
+    return round(seconds * 1e6) * 1000

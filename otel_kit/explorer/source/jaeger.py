@@ -15,7 +15,7 @@ from otel_kit.explorer.source.base import Answer, NotKnown, SagaPage, SagaSearch
 from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient
 from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
 from otel_kit.explorer.source.jaeger_v3 import JaegerV3
-from otel_kit.explorer.source.problems import NotThere
+from otel_kit.explorer.source.problems import BadAnswer
 from otel_kit.explorer.source.prometheus import PrometheusRows
 from otel_kit.records import (
     BreakerRecord,
@@ -182,15 +182,25 @@ class JaegerSource:
         return self._api().services()[:_MAX_SERVICES]
 
     def _api(self) -> TraceApi:
-        """Version 1 where it is there, else version 3."""
+        """Version 1 where it is there, else version 3.
+
+        For a path that it does not know, Jaeger may also answer with its start page.
+        """
         if self._found_api is None:
-            first = JaegerV1(self._client)
-            try:
-                first.services()
-                self._found_api = first
-            except NotThere:
-                self._found_api = JaegerV3(self._client)
+            self._found_api = self._first_that_answers()
         return self._found_api
+
+    def _first_that_answers(self) -> TraceApi:
+        first, then = JaegerV1(self._client), JaegerV3(self._client)
+        try:
+            first.services()
+        except BadAnswer as not_first:
+            try:
+                then.services()
+            except BadAnswer:
+                raise not_first from None
+            return then
+        return first
 
 
 def _rows(traces: Iterable[TraceRecord], now_ns: int) -> list[SagaRecord]:
