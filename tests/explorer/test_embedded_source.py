@@ -21,7 +21,7 @@ from tests.embedded import build
 from tests.embedded.running import Client, collector
 from tests.explorer.building import Made, order
 from tests.explorer.canned import canned
-from tests.explorer.feeding import feed
+from tests.explorer.feeding import feed, figures
 
 
 @pytest.fixture
@@ -122,28 +122,27 @@ def test_samples_are_the_latest_completed_of_the_name(client: Client, source: So
     assert [detail.saga.id for detail in source.samples("order", 2)] == ["o-2", "o-1"]
 
 
-def test_edges_are_the_collectors(client: Client, source: Source) -> None:
-    """Counts, errors by class, quantiles."""
-    labels = {"client": "web", "server": "orders", "transport": "http", "side": "server"}
-    bounds = [0.1, 0.2]
-    client.send(
-        build.metrics(
-            [
-                build.histogram("otel_kit.hop.duration", bounds, [3, 0, 0], **labels),
-                build.histogram(
-                    "otel_kit.hop.duration", bounds, [0, 1, 0], **labels, error_class="timeout"
-                ),
-            ]
-        )
-    )
-    answer = source.edges()
+def test_figures_are_the_collectors(client: Client, source: Source) -> None:
+    """Edges, queues, breakers and propagation, since the services began."""
+    client.send(build.metrics(figures(2), service="billing"))
+    edges, queues = source.edges(), source.queues()
+    breakers, lost = source.breakers(), source.propagation()
 
-    assert isinstance(answer, Rows)
-    [edge] = answer.rows
-    assert (edge.client, edge.server, edge.calls, edge.errors) == (
-        "web", "orders", 4, {"timeout": 1}
-    )  # fmt: skip
-    assert edge.duration.p50_s is not None
+    assert isinstance(edges, Rows)
+    billing, kafka = edges.rows
+    assert (billing.client, billing.server, billing.side) == ("orders", "billing", "consumer")
+    assert (billing.calls, billing.errors, kafka.calls) == (30, {"timeout": 10}, 20)
+    assert billing.queue.p50_s == 1.5
+    assert isinstance(queues, Rows)
+    [queue] = queues.rows
+    assert (queue.destination, queue.group, queue.lag, queue.consumed) == ("q", "billing", None, 20)
+    assert isinstance(breakers, Rows)
+    [breaker] = breakers.rows
+    assert (breaker.name, breaker.service, breaker.state) == ("bank", "billing", "open")
+    assert isinstance(lost, Rows)
+    [hop] = lost.rows
+    assert (hop.client, hop.server, hop.lost, hop.rate) == ("orders", "billing", 14, 1.0)
+    assert edges.window_s is None
 
 
 def test_rows_of_queues_breakers_and_propagation_are_read() -> None:

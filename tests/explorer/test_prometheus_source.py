@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from otel_kit.explorer.source import BadAnswer, JaegerSource, Rows, SourceDown
 from otel_kit.explorer.source.prometheus import PrometheusRows
 from tests.embedded import build
 from tests.embedded.running import Client, collector
 from tests.explorer.canned import canned
+from tests.explorer.feeding import figures
 
 _CONFIG = """
 scrape_configs:
@@ -75,46 +75,6 @@ def _ready(url: str) -> str:
     raise AssertionError("Prometheus does not become ready")
 
 
-def _metrics(times: int) -> list[Any]:
-    hop = {"client": "orders", "server": "billing", "transport": "kafka", "side": "consumer"}
-    queue = {"transport": "kafka", "destination": "q", "group": "billing"}
-    breaker = {"name": "bank", "server": "bank"}
-    sent = {**hop, "server": "kafka", "side": "producer"}
-    context = {"client": "orders", "server": "billing", "transport": "kafka", "destination": "q"}
-    states = [
-        _gauge("otel_kit.circuit_breaker.state", int(state == "open"), {**breaker, "state": state})
-        for state in ("closed", "open", "half_open")
-    ]
-    return [
-        build.histogram("otel_kit.hop.duration", [0.1, 1], [10 * times, 0, 0], **hop),
-        build.histogram("otel_kit.hop.duration", [0.1, 1], [10 * times, 0, 0], **sent),
-        build.histogram(
-            "otel_kit.hop.duration", [0.1, 1], [0, 5 * times, 0], **hop, error_class="timeout"
-        ),
-        build.histogram(
-            "otel_kit.hop.queue.duration", [1, 2], [0, 10 * times, 0],
-            client="orders", server="billing", **queue,
-        ),
-        _counter("otel_kit.circuit_breaker.rejected", 3 * times, breaker),
-        _counter("otel_kit.propagation.messages", 7 * times, {**context, "result": "missing"}),
-        *states,
-    ]  # fmt: skip
-
-
-def _counter(name: str, value: int, labels: dict[str, str]) -> Metric:
-    metric = build.counter(name, value)
-    metric.sum.data_points[0].attributes.extend(build.pairs(labels))
-    return metric
-
-
-def _gauge(name: str, value: int, labels: dict[str, str]) -> Metric:
-    metric = Metric(name=name, unit="1")
-    metric.gauge.data_points.add(
-        as_int=value, time_unix_nano=time.time_ns(), attributes=build.pairs(labels)
-    )
-    return metric
-
-
 def _until(client: Client, read: Any, enough: Any) -> Any:
     """Counters go on until what `read` answers has `enough`."""
     until = time.monotonic() + 40
@@ -122,7 +82,7 @@ def _until(client: Client, read: Any, enough: Any) -> Any:
     answer = None
     while time.monotonic() < until:
         times += 1
-        client.send(build.metrics(_metrics(times), service="billing"))
+        client.send(build.metrics(figures(times), service="billing"))
         answer = read()
         assert isinstance(answer, Rows)
         if enough(answer.rows):

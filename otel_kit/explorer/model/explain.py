@@ -74,8 +74,8 @@ def _because(story: Story, verdict: Verdict) -> Iterator[str]:
     broken = [step for step in verdict.steps if step.kind == "action" and step.error]
     if broken:
         yield _failure(story, max(broken, key=lambda step: step.started_ns), verdict)
-    if verdict.awaited is None:
-        yield from _dead_letters(story)
+    if verdict.awaited is None:  # else they are among the reasons
+        yield from _dead_letters(story, {step.service for step in verdict.steps if step.error})
 
 
 def _failure(story: Story, step: Step, verdict: Verdict) -> str:
@@ -113,15 +113,17 @@ def _failed_calls(story: Story, step: Step) -> Iterator[str]:
             found = facts.error_class(span)
             if span.kind == "client" and found:
                 seen[f"{span.service} → {facts.peer(span) or names.UNKNOWN}", found] += 1
-            elif found == _BREAKER_OPEN and not story.children.get(key) and key != root:
+            elif found == _BREAKER_OPEN != step.error and not story.children.get(key):
                 seen["calls refused by the breaker", ""] += 1
     for (edge, found), number in seen.most_common(3):
         yield f"{edge}{f' {found}' if found else ''} × {number}"
 
 
-def _dead_letters(story: Story) -> Iterator[str]:
+def _dead_letters(story: Story, told: set[str]) -> Iterator[str]:
+    """Where no failed step of the service, of which there is a clause, was the reason."""
     for span in story.spans.values():
-        if said := facts.text(span.attributes, names.SPAN_DEAD_LETTER):
+        said = facts.text(span.attributes, names.SPAN_DEAD_LETTER)
+        if said and span.service not in told:
             queue = facts.destination(span) or span.name
             yield f"{span.service} put a message of `{queue}` aside as a dead letter ({said})"
             return
