@@ -36,6 +36,7 @@ def _begun() -> Made:
 def test_what_is_usual_is_learned_from_finished_sagas() -> None:
     """Steps, waits by queue, who consumes it, what follows what."""
     assert USUAL.sagas == 10
+    assert learn([order("o-1").story(), order("o-2").story()], besides="o-1").sagas == 1
     assert USUAL.durations["reserve-inventory"].p50_s == 0.014
     assert USUAL.queues["billing.commands"].p50_s == pytest.approx(0.0145)
     assert USUAL.consumers["billing.commands"] == "billing"
@@ -71,7 +72,7 @@ def test_a_message_that_nobody_takes_is_awaited_with_its_queue() -> None:
     assert sentence == (
         "Waiting 1 m 30 s for inventory to take a message from `inventory.commands`; 99 % of "
         "`order` sagas pass this within 5 ms; 12 400 messages wait in `inventory.commands` for "
-        "inventory, the oldest since 4 m 10 s."
+        "inventory, the oldest for 4 m 10 s."
     )
     assert verdict.awaited is not None
     assert [reason.kind for reason in verdict.awaited.reasons] == ["lag"]
@@ -203,10 +204,18 @@ def test_context_dropped() -> None:
     """Completed, and the hop that loses its context is named by the metrics."""
     made = order()
     made.spans = [span for span in made.spans if span.service != "bank"]
-    lost = PropagationRecord("billing", "bank", "http", "", {"missing": 12})
-    sentence, _ = _verdict(made, 1_000, Surroundings(propagation=[lost]))
+    [call] = [span for span in made.spans if (span.service, span.kind) == ("billing", "client")]
+    address = {"server.address": "10.0.0.7", "service.peer.name": "10.0.0.7:80"}
+    lost = PropagationRecord(
+        "billing", "bank", "http", "", {"missing": 12}, likely_cause="a proxy drops headers"
+    )
+    around = Surroundings(propagation=[lost])
 
-    assert "hops from billing to bank lose their context (12 of 12)" in sentence
+    clause = "hops from billing to bank lose their context (12 of 12): a proxy drops headers"
+    assert clause in _verdict(made, 1_000, around)[0]
+    made.spans[made.spans.index(call)] = replace(call, attributes=call.attributes | address)
+    assert clause in _verdict(made, 1_000, around)[0]
+    assert clause not in _verdict(order(), 1_000, around)[0]
 
 
 def test_duplicate_delivery() -> None:

@@ -13,6 +13,7 @@ from otel_kit.explorer.model.story import Story
 from otel_kit.explorer.model.stuck import Awaited
 from otel_kit.explorer.model.usual import FINISH
 from otel_kit.explorer.model.verdict import Verdict
+from otel_kit.records import SpanRecord
 
 _ENDED: Final = {
     "completed": "Completed",
@@ -198,12 +199,19 @@ def _remarks(story: Story, verdict: Verdict) -> Iterator[str]:
 def _lost_around(story: Story, verdict: Verdict) -> Iterator[str]:
     """Calls of this saga that nobody answered in sight, on hops known to lose their context."""
     answered = story.answered()
-    unanswered = {
-        (span.service, facts.peer(span))
-        for key, span in story.spans.items()
-        if span.kind == "client" and key not in answered
-    }
+    unanswered = [
+        span for key, span in story.spans.items() if span.kind == "client" and key not in answered
+    ]
     for row in verdict.around.propagation or ():
-        if row.lost and (row.client, row.server) in unanswered:
+        if row.lost and any(_may_be(span, row.client, row.server) for span in unanswered):
             share = f"{row.lost} of {sum(row.results.values())}"
-            yield f"hops from {row.client} to {row.server} lose their context ({share})"
+            cause = f": {row.likely_cause}" if row.likely_cause else ""
+            yield f"hops from {row.client} to {row.server} lose their context ({share}){cause}"
+
+
+def _may_be(call: SpanRecord, client: str, server: str) -> bool:
+    """Whether it went there; a server whose reply lost its headers is known by address alone."""
+    address = facts.text(call.attributes, names.SERVER_ADDRESS)
+    peer = facts.peer(call)
+    by_address = bool(address) and peer.partition(":")[0] == address
+    return call.service == client and (peer == server or by_address)

@@ -8,6 +8,7 @@ from otel_kit import names
 from otel_kit.explorer.model import facts, words
 from otel_kit.explorer.model.rows import Surroundings
 from otel_kit.explorer.model.story import Story
+from otel_kit.explorer.model.stuck import BROKEN
 from otel_kit.records import (
     BreakerRecord,
     EdgeRecord,
@@ -161,7 +162,7 @@ def _edge_marks(row: EdgeRecord, around: Surroundings) -> Iterator[Mark]:
 
 
 def _breaker(breaker: BreakerRecord) -> Iterator[Mark]:
-    if breaker.state != "closed":
+    if breaker.state in BROKEN:
         word = breaker.state.replace("_", "-")
         yield Mark("breaker", f"the breaker `{breaker.name}` is {word}")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from otel_kit import names
 from otel_kit.explorer.model import facts, state, words
@@ -15,6 +15,9 @@ from otel_kit.records import BreakerRecord, QueueRecord, SpanRecord
 
 AwaitedKind = Literal["step", "message", "next"]
 ReasonKind = Literal["dead_letter", "breaker", "no_consumer", "lag", "lost_context"]
+
+BROKEN: Final = ("open", "half_open")
+"""States of a breaker that refuses calls, all or most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,19 @@ def awaited(
     if state.told(story) is not None:
         return None
     kind, name, service, since, spread = _what(story, found, usual)
+    around = around or Surroundings()
+    if kind == "message" and not service:
+        service = _consumer(name, around.queues or ())
     waited = max(0, now_ns - since) / 1e9
-    reasons = tuple(_reasons(story, kind, name, service, around or Surroundings()))
+    reasons = tuple(_reasons(story, kind, name, service, around))
     overdue = None if spread is None else waited > spread.p99_s
     return Awaited(kind, name, service, since, waited, spread, overdue, reasons)
+
+
+def _consumer(queue: str, rows: Sequence[QueueRecord]) -> str:
+    """The group that consumes the queue, if it is the only one."""
+    groups = {row.group for row in rows if row.destination == queue and row.group}
+    return groups.pop() if len(groups) == 1 else ""
 
 
 _What = tuple[AwaitedKind, str, str, int, Spread | None]
@@ -118,9 +130,10 @@ def _reasons(
 ) -> Iterator[Reason]:
     """The most telling first."""
     yield from _dead_letters(story)
+    if kind == "message":
+        yield from _queues(name, kind, around.queues)
     yield from _breakers(service, around.breakers or ())
-    queue = name if kind == "message" else _queue_of(story, service)
-    if queue:
+    if kind != "message" and (queue := _queue_of(story, service)):
         yield from _queues(queue, kind, around.queues)
     for gap in story.gaps:
         if gap.kind == "lost_context":
@@ -135,9 +148,9 @@ def _dead_letters(story: Story) -> Iterator[Reason]:
 
 
 def _breakers(service: str, breakers: Sequence[BreakerRecord]) -> Iterator[Reason]:
-    """Those of the service that is waited for; without one, any that does not let calls pass."""
+    """Those of the service that is waited for, if they do not let all calls pass."""
     for breaker in breakers:
-        if breaker.state != "closed" and service in ("", breaker.service):
+        if breaker.service == service and breaker.state in BROKEN:
             word = breaker.state.replace("_", "-")
             yield Reason("breaker", f"the breaker `{breaker.name}` of {breaker.service} is {word}")
 
@@ -175,5 +188,5 @@ def _lag(row: QueueRecord, waiting: float) -> str:
     if row.group:
         clause += f" for {row.group}"
     if row.lag_time_s:
-        clause += f", the oldest since {words.duration(row.lag_time_s)}"
+        clause += f", the oldest for {words.duration(row.lag_time_s)}"
     return clause

@@ -55,13 +55,16 @@ class _Seen:
     services: dict[str, str]
 
 
-def learn(stories: Iterable[Story]) -> Usual:
-    """What is usual, by finished sagas of one name; give healthy ones."""
+def learn(stories: Iterable[Story], besides: str = "") -> Usual:
+    """What is usual, by finished sagas of one name; give healthy ones.
+
+    The saga with the id `besides` is left out: nothing is judged by itself.
+    """
     seen = _Seen(
         defaultdict(list), defaultdict(list), defaultdict(lambda: defaultdict(list)), {}, {}
     )
     totals = []
-    for story in stories:
+    for story in (each for each in stories if each.saga.id != besides):
         totals.append(story.duration_ns / 1e9)
         _see_steps(story, seen)
         _see_queues(story, seen)
