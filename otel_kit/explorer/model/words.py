@@ -1,0 +1,36 @@
+"""Times and counts as a person says them."""
+
+from collections.abc import Sequence
+
+
+def duration(seconds: float) -> str:
+    """``320 µs``, ``45 ms``, ``1.9 s``, ``4 m 10 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    if seconds < 0.001:
+        return f"{max(0.0, seconds) * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    return _two_units(round(seconds))
+
+
+def _two_units(seconds: int) -> str:
+    for upper, name, lower, lower_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "m")):
+        if seconds >= upper:
+            rest = seconds % upper // lower
+            return f"{seconds // upper} {name}" + (f" {rest} {lower_name}" if rest else "")
+    rest = seconds % 60
+    return f"{seconds // 60} m" + (f" {rest} s" if rest else "")
+
+
+def count(number: float, singular: str, plural: str = "") -> str:
+    """``1 message``, ``12 400 messages``."""
+    shown = f"{number:,.0f}".replace(",", " ")
+    return f"{shown} {singular if number == 1 else plural or singular + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,27 @@
+"""Where the explorer reads from: two sources with one interface.
+
+    source = EmbeddedSource("http://127.0.0.1:16686")
+    source = JaegerSource("http://jaeger:16686", "http://prometheus:9090")
+
+To add one: write a class with the methods of `Source`.
+"""
+
+from otel_kit.explorer.source.base import Answer, NotKnown, Rows, SagaPage, SagaSearch, Source
+from otel_kit.explorer.source.embedded import EmbeddedSource
+from otel_kit.explorer.source.jaeger import JaegerSource
+from otel_kit.explorer.source.problems import BadAnswer, NotThere, SourceDown, SourceError
+
+__all__ = [
+    "Answer",
+    "BadAnswer",
+    "EmbeddedSource",
+    "JaegerSource",
+    "NotKnown",
+    "NotThere",
+    "Rows",
+    "SagaPage",
+    "SagaSearch",
+    "Source",
+    "SourceDown",
+    "SourceError",
+]

@@ -1,0 +1,137 @@
+"""What every source of telemetry answers, and how it says that it cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from otel_kit.records import (
+    BreakerRecord,
+    EdgeRecord,
+    PropagationRecord,
+    QueueRecord,
+    SagaDetail,
+    SagaRecord,
+)
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """This source cannot tell, and why: one sentence for the reader."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[R]):
+    """Rows measured within the last `window_s` seconds, None: since the services began."""
+
+    rows: tuple[R, ...]
+    window_s: float | None = None
+
+
+Answer: TypeAlias = Rows[R] | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class SagaSearch:
+    """Which sagas; what is empty or None does not restrict.
+
+    `contains` is a part of the id.  Started within [`started_after_ns`, `started_before_ns`), and
+    lasting at least `least_s` and at most `most_s` seconds.  `cursor` is `SagaPage.next` of the
+    page before.
+    """
+
+    contains: str = ""
+    state: str = ""
+    name: str = ""
+    service: str = ""
+    started_after_ns: int | None = None
+    started_before_ns: int | None = None
+    least_s: float | None = None
+    most_s: float | None = None
+    newest_first: bool = True
+    limit: int = 50
+    cursor: str = ""
+
+    def admits(self, saga: SagaRecord) -> bool:
+        """Whether the saga fits everything but the cursor."""
+        after, before = self.started_after_ns, self.started_before_ns
+        return (
+            self.contains in saga.id
+            and self.state in ("", saga.state)
+            and self.name in ("", saga.name)
+            and (not self.service or self.service in saga.services)
+            and (after is None or saga.started_ns >= after)
+            and (before is None or saga.started_ns < before)
+            and (self.least_s is None or saga.duration_s >= self.least_s)
+            and (self.most_s is None or saga.duration_s <= self.most_s)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SagaPage:
+    """Sagas by start.  `next` leads to more, None: there are none.
+
+    A page can be short, even empty, and still have a `next`: no more was looked at in one go.  It
+    can be up to twice as long as asked for where the source itself cannot filter.
+    `notes` say what this source may have missed.
+    """
+
+    rows: tuple[SagaRecord, ...]
+    next: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Where the explorer reads from.
+
+    Every method but `close`, `limits` and `trace_url` asks over the network and raises `SourceDown`
+    or `BadAnswer`.  What a source of this kind can never tell is answered `NotKnown`.
+    """
+
+    @property
+    def label(self) -> str:
+        """What it is and where, for the reader."""
+        ...
+
+    def limits(self) -> Sequence[str]:
+        """What this source can never tell: a sentence each."""
+        ...
+
+    def find_sagas(self, search: SagaSearch) -> SagaPage:
+        """One page of sagas, by keyset: it stays right while new ones arrive."""
+        ...
+
+    def saga(self, saga_id: str) -> SagaDetail | None:
+        """A saga with all its traces, spans and logs; None if there is none."""
+        ...
+
+    def samples(self, name: str, limit: int = 20) -> Sequence[SagaDetail]:
+        """The latest completed sagas of this name, to learn from what is usual."""
+        ...
+
+    def edges(self) -> Answer[EdgeRecord]:
+        """Pairs of services that talk."""
+        ...
+
+    def queues(self) -> Answer[QueueRecord]:
+        """Queues with their consumers' groups."""
+        ...
+
+    def breakers(self) -> Answer[BreakerRecord]:
+        """Circuit breakers."""
+        ...
+
+    def propagation(self) -> Answer[PropagationRecord]:
+        """What became of the context, hop by hop."""
+        ...
+
+    def trace_url(self, trace_id: str) -> str | None:
+        """A page that shows the trace, None if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,227 @@
+"""Jaeger with Prometheus as a source: traces from the one, figures from the other.
+
+Jaeger keeps no index of sagas.  They are found among the latest traces of every service, by the
+attribute ``saga.id``; their state is inferred from the spans.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+from otel_kit import names
+from otel_kit.explorer.model import facts
+from otel_kit.explorer.model.summary import summarise
+from otel_kit.explorer.source.base import Answer, NotKnown, SagaPage, SagaSearch
+from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient
+from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
+from otel_kit.explorer.source.jaeger_v3 import JaegerV3
+from otel_kit.explorer.source.problems import BadAnswer
+from otel_kit.explorer.source.prometheus import PrometheusRows
+from otel_kit.records import (
+    BreakerRecord,
+    EdgeRecord,
+    PropagationRecord,
+    QueueRecord,
+    SagaDetail,
+    SagaRecord,
+    TraceRecord,
+)
+
+_DEPTH: Final = 200
+"""Traces of each service looked at for one page of sagas."""
+_MAX_SERVICES: Final = 100
+_MAX_TRACES: Final = 200
+"""Traces of one saga."""
+_LOOKBACK_NS: Final = 7 * 24 * 3600 * 10**9
+_NO_PROMETHEUS: Final = NotKnown(
+    "this comes from metrics: start the explorer with --prometheus URL"
+)
+_LIMITS: Final = (
+    "Jaeger keeps no log records: log lines are not shown, and a step is only seen when it ends.",
+    "Jaeger finds sagas among the latest traces only: older ones need their full id.",
+)
+
+
+class TraceApi(Protocol):
+    """What both versions of Jaeger's API can do."""
+
+    def services(self) -> list[str]:
+        """All services."""
+        ...
+
+    def search(
+        self, service: str, tags: dict[str, str], started_ns: int, ended_ns: int, limit: int
+    ) -> list[TraceRecord]:
+        """The latest traces of a service with these tags."""
+        ...
+
+    def trace(self, trace_id: str) -> TraceRecord | None:
+        """One trace."""
+        ...
+
+
+class JaegerSource:
+    """Reads from Jaeger's query API and, if `prometheus_url` is given, Prometheus's.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(
+        self, jaeger_url: str, prometheus_url: str | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        """Raises ValueError for what is no address."""
+        self._client = JsonClient(jaeger_url, timeout_s=timeout_s)
+        self._metrics = PrometheusRows(prometheus_url, timeout_s) if prometheus_url else None
+        self._found_api: TraceApi | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is and where."""
+        metrics = f", Prometheus at {self._metrics.url}" if self._metrics else ""
+        return f"Jaeger at {self._client.url}{metrics}"
+
+    def limits(self) -> Sequence[str]:
+        """What neither Jaeger nor, if it is missing, Prometheus tells."""
+        return _LIMITS if self._metrics else (*_LIMITS, _NO_PROMETHEUS.reason)
+
+    # -- sagas ----------------------------------------------------------------------------------
+
+    def find_sagas(self, search: SagaSearch) -> SagaPage:
+        """One page, of the sagas in the latest traces before the cursor, newest first.
+
+        Oldest first is the newest page, turned round: Jaeger cannot look from the far end.
+        """
+        now = time.time_ns()
+        before = int(search.cursor) if search.cursor.isdecimal() else now
+        if search.started_before_ns is not None:
+            before = min(before, search.started_before_ns)
+        since = max(search.started_after_ns or 0, now - _LOOKBACK_NS)
+        traces, full = self._latest(search.service, since, before)
+        rows = [row for row in _rows(traces.values(), now) if row.started_ns < before]
+        rows.sort(key=lambda row: -row.started_ns)
+        if not any(row.id == search.contains for row in rows) and search.contains:
+            rows += self._by_full_id(search, since, now)
+        found = [row for row in rows if search.admits(row)]
+        page = found[: search.limit]
+        more = len(found) > search.limit
+        following = _next(page, traces.values(), more, full)
+        if not search.newest_first:
+            page.reverse()
+        return SagaPage(tuple(page), following, _LIMITS[1:] if full else ())
+
+    def _latest(
+        self, service: str, since_ns: int, before_ns: int
+    ) -> tuple[dict[str, TraceRecord], bool]:
+        """Traces that can be of sagas; whether there may be more."""
+        found: dict[str, TraceRecord] = {}
+        full = False
+        for name in [service] if service else self._services():
+            traces = self._api().search(name, {}, since_ns, before_ns, _DEPTH)
+            full = full or len(traces) >= _DEPTH
+            found |= by_id(traces)
+        return found, full
+
+    def _by_full_id(self, search: SagaSearch, since_ns: int, now_ns: int) -> list[SagaRecord]:
+        traces = self._traces_of(search.contains)
+        rows = [summarise(search.contains, traces, (), now_ns)] if traces else []
+        return [row for row in rows if row.started_ns >= since_ns or not search.started_after_ns]
+
+    def saga(self, saga_id: str) -> SagaDetail | None:
+        """A saga over all traces that have a span of it, without log records; None if none has."""
+        traces = self._traces_of(saga_id)
+        if not traces:
+            return None
+        row = summarise(saga_id, traces, (), time.time_ns())
+        return SagaDetail(row, traces[:_MAX_TRACES], (), len(traces) > _MAX_TRACES)
+
+    def _traces_of(self, saga_id: str) -> list[TraceRecord]:
+        found: dict[str, TraceRecord] = {}
+        now = time.time_ns()
+        for service in self._services():
+            tags = {names.SAGA_ID: saga_id}
+            found |= by_id(self._api().search(service, tags, 0, now + 10**9, _MAX_TRACES + 1))
+        return sorted(found.values(), key=_start)
+
+    def samples(self, name: str, limit: int = 20) -> Sequence[SagaDetail]:
+        """The latest completed sagas of this name."""
+        page = self.find_sagas(SagaSearch(name=name, state="completed", limit=limit))
+        found = (self.saga(row.id) for row in page.rows)
+        return [detail for detail in found if detail is not None]
+
+    # -- figures --------------------------------------------------------------------------------
+
+    def edges(self) -> Answer[EdgeRecord]:
+        """Pairs of services that talk."""
+        return self._metrics.edges() if self._metrics else _NO_PROMETHEUS
+
+    def queues(self) -> Answer[QueueRecord]:
+        """Queues with their consumers' groups."""
+        return self._metrics.queues() if self._metrics else _NO_PROMETHEUS
+
+    def breakers(self) -> Answer[BreakerRecord]:
+        """Circuit breakers."""
+        return self._metrics.breakers() if self._metrics else _NO_PROMETHEUS
+
+    def propagation(self) -> Answer[PropagationRecord]:
+        """What became of the context, hop by hop."""
+        return self._metrics.propagation() if self._metrics else _NO_PROMETHEUS
+
+    def trace_url(self, trace_id: str) -> str | None:
+        """Jaeger's own page of the trace."""
+        return f"{self._client.url}/trace/{trace_id}"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        if self._metrics:
+            self._metrics.close()
+
+    # -- which API ------------------------------------------------------------------------------
+
+    def _services(self) -> list[str]:
+        return self._api().services()[:_MAX_SERVICES]
+
+    def _api(self) -> TraceApi:
+        """Version 1 where it is there, else version 3.
+
+        For a path that it does not know, Jaeger may also answer with its start page.
+        """
+        if self._found_api is None:
+            self._found_api = self._first_that_answers()
+        return self._found_api
+
+    def _first_that_answers(self) -> TraceApi:
+        first, then = JaegerV1(self._client), JaegerV3(self._client)
+        try:
+            first.services()
+        except BadAnswer as not_first:
+            try:
+                then.services()
+            except BadAnswer:
+                raise not_first from None
+            return then
+        return first
+
+
+def _rows(traces: Iterable[TraceRecord], now_ns: int) -> list[SagaRecord]:
+    sagas: dict[str, list[TraceRecord]] = {}
+    for trace in traces:
+        ids = {facts.text(span.attributes, names.SAGA_ID) for span in trace.spans}
+        for saga_id in ids - {""}:
+            sagas.setdefault(saga_id, []).append(trace)
+    return [summarise(saga_id, found, (), now_ns) for saga_id, found in sagas.items()]
+
+
+def _next(
+    page: Sequence[SagaRecord], traces: Iterable[TraceRecord], more: bool, full: bool
+) -> str | None:
+    """Go on before the page's oldest, or before the oldest trace if none of them fitted."""
+    if more:
+        return str(page[-1].started_ns)
+    if full:
+        return str(min(map(_start, traces)))
+    return None
+
+
+def _start(trace: TraceRecord) -> int:
+    return min((span.started_ns for span in trace.spans), default=0)
