@@ -91,8 +91,9 @@ class Export:
 
     def adopt(self, breaker: "Breaker") -> None:
         """Report this breaker, from now on, under the labels it has now."""
-        server = self._runtime.peers.name_of(breaker.server, breaker.server)
-        labels = Labels(self._runtime.breaker_names(breaker.name), server)
+        runtime = self._runtime
+        server = runtime.peers.known_as(breaker.server) or breaker.server
+        labels = Labels(runtime.breaker_names(breaker.name), runtime.breaker_servers(server))
         with self._lock:
             if (before := self._labels.get(breaker)) is not None:
                 self._series[before].members.discard(breaker)
@@ -122,7 +123,7 @@ class Export:
             self._rejected.add(1, labels.plus({}))
             edge = {
                 names.CLIENT: runtime.service,
-                names.SERVER: labels.server,
+                names.SERVER: runtime.peers.server(labels.server),
                 names.TRANSPORT: names.BREAKER_TRANSPORT,
                 names.SIDE: SIDES[SpanKind.CLIENT],
                 names.OPERATION: labels.name,

@@ -52,11 +52,13 @@ class Peers:
 
     def name_of(self, address: str, default: str) -> str:
         """The service at `address` (`host` or `host:port`), as far as known before it answers."""
+        return self.server(self.known_as(address) or default)
+
+    def known_as(self, address: str) -> str | None:
+        """What `address` was told or learned to be, not counted among the servers."""
         told = self._told.get(address) or self._told.get(address.rpartition(":")[0])
-        if told:
-            return self.server(told)
         learned = self._learned.get(address)
-        return self.server(learned if isinstance(learned, str) else default)
+        return told or (learned if isinstance(learned, str) else None)
 
     def answers(self, address: str) -> bool:
         """Whether a service behind `address` has said who it is."""

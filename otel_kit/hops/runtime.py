@@ -70,6 +70,7 @@ class Runtime:
         self.peers = Peers(settings.peers, settings.max_peers)
         self.saga_names = Bounded(settings.max_peers)
         self.breaker_names = Bounded(settings.max_peers)
+        self.breaker_servers = Bounded(settings.max_peers)
         self.retried_names = Bounded(settings.max_peers)
         self.handed_out = HandedOut()
         self.sagas = Begun()
