@@ -90,6 +90,21 @@ class TraceRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step of a saga with all its attempts, as a list of sagas shows it.
+
+    ``kind`` is action or compensation.  ``started_ns`` is the first attempt's; ``ended_ns`` is the
+    last one's, None while it is open.  ``result`` is the last attempt's: ok, error or open.
+    """
+
+    name: str
+    kind: str
+    started_ns: int
+    ended_ns: int | None
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class SagaRecord:
     """One business flow, over all of its traces.
 
@@ -97,6 +112,11 @@ class SagaRecord:
     failed.  ``step`` is the step in progress, else the last one seen, else None.  ``duration_s``
     runs to the last span of a finished saga and to now for any other.  ``errors`` counts spans
     with status error.
+
+    ``active_ns`` is when something of it was last seen.  ``retries`` counts attempts beyond the
+    first: of retried calls, or of steps if those are more (a call's attempt can hold a step's).
+    ``steps`` are its steps by start, the latest where there are very many.  ``failed_step`` is the
+    last of them that ended in an error, None if none did.
     """
 
     id: str
@@ -108,6 +128,18 @@ class SagaRecord:
     services: Sequence[str]
     errors: int
     trace_ids: Sequence[str]
+    active_ns: int = 0
+    retries: int = 0
+    steps: Sequence[StepRecord] = ()
+    failed_step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many sagas are in a state."""
+
+    state: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,15 @@
 """Reads sagas and log records from a snapshot of the store, and infers a saga's state."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from otel_kit import names
 from otel_kit.embedded import blocks, trace_queries
 from otel_kit.embedded.config import MAX_ANSWER_SPANS
-from otel_kit.records import LogRecord, SagaDetail, SagaRecord
+from otel_kit.records import LogRecord, SagaDetail, SagaRecord, StateCount
 
 MAX_TRACES: Final = 200
 """Traces of one saga in an answer."""
@@ -27,52 +28,107 @@ _STATE: Final = """
          WHEN active_at < :quiet_since THEN 'stuck'
          ELSE 'running' END
 """
+_DURATION: Final = """
+    (CASE WHEN outcome IS NULL THEN max(active_at, :now) ELSE active_at END - started_at)
+"""
 _COLUMNS: Final = (
     f"id, saga_id, name, started_at, active_at, outcome IS NOT NULL, {_STATE} AS state"
 )
+Sort: TypeAlias = Literal["-started", "started", "stalest"]
 
 
 @dataclass(frozen=True, slots=True)
 class SagaQuery:
-    """What to look for; ``contains`` is part of an id.
+    """What to look for; what is empty or None does not restrict.
 
-    ``after`` is the (started_ns, row id) of the last row of the page before.  A saga without
-    outcome and without compensation that was last active before ``quiet_since_ns`` is stuck.
+    ``contains`` is part of an id.  Started within [``started_after_ns``, ``started_before_ns``);
+    the duration of a saga in progress is until ``now_ns``.  ``after`` is the `key` of the last row
+    of the page before.  A saga without outcome and without compensation that was last active before
+    ``quiet_since_ns`` is stuck.
     """
 
     now_ns: int
     quiet_since_ns: int
-    state: str = ""
+    states: tuple[str, ...] = ()
     name: str = ""
     service: str = ""
     contains: str = ""
-    newest_first: bool = True
+    started_after_ns: int | None = None
+    started_before_ns: int | None = None
+    least_ns: int | None = None
+    most_ns: int | None = None
+    sort: Sort = "-started"
     after: tuple[int, int] | None = None
     limit: int = 50
 
+    def key(self, found: tuple[int, SagaRecord]) -> tuple[int, int]:
+        """What rows are sorted by: a time and, where that is the same, the row id."""
+        rowid, saga = found
+        return (saga.active_ns if self.sort == "stalest" else saga.started_ns), rowid
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    column: str
+    direction: Literal["ASC", "DESC"]
+    only: str = "TRUE"
+
+    @property
+    def beyond(self) -> str:
+        sign = "<" if self.direction == "DESC" else ">"
+        return f"({self.column}, id) {sign} (:after_time, :after_id)"
+
+
+_ORDERS: Final[dict[Sort, _Order]] = {
+    "-started": _Order("started_at", "DESC"),
+    "started": _Order("started_at", "ASC"),
+    "stalest": _Order("active_at", "ASC", "outcome IS NULL"),
+}
+
 
 def find(connection: sqlite3.Connection, query: SagaQuery) -> list[tuple[int, SagaRecord]]:
-    """One page of (row id, saga), by start."""
-    order = "DESC" if query.newest_first else "ASC"
-    wheres = list(_wheres(query)) or ["TRUE"]
+    """One page of (row id, saga); the stalest are only those in progress."""
+    order = _ORDERS[query.sort]
+    wheres = [order.only, *_wheres(query)]
+    if query.states:
+        wheres.append(f"{_STATE} IN (SELECT value FROM json_each(:states))")
+    if query.after:
+        wheres.append(order.beyond)
     sql = f"""SELECT {_COLUMNS} FROM sagas WHERE {" AND ".join(wheres)}
-              ORDER BY started_at {order}, id {order} LIMIT :limit"""
+              ORDER BY {order.column} {order.direction}, id {order.direction} LIMIT :limit"""
     rows = connection.execute(sql, _parameters(query)).fetchall()
     return [(row[0], _saga(connection, row, query.now_ns)) for row in rows]
 
 
+def counts(connection: sqlite3.Connection, query: SagaQuery) -> list[StateCount]:
+    """How many sagas fit, for each of `STATES`, whatever states the query wants."""
+    wheres = ["TRUE", *_wheres(query)]
+    sql = f"SELECT {_STATE} AS state, count(*) FROM sagas WHERE {' AND '.join(wheres)} GROUP BY 1"
+    found = dict(connection.execute(sql, _parameters(query)).fetchall())
+    return [StateCount(state, found.get(state, 0)) for state in STATES]
+
+
+def saga_names(connection: sqlite3.Connection, after: str, limit: int) -> list[str]:
+    """The names that sagas have, sorted, beyond `after`."""
+    sql = "SELECT DISTINCT name FROM sagas WHERE name > ? ORDER BY name LIMIT ?"
+    return [name for (name,) in connection.execute(sql, (after, limit))]
+
+
 def _wheres(query: SagaQuery) -> Iterator[str]:
-    if query.state:
-        yield f"{_STATE} = :state"
     if query.name:
         yield "name = :name"
     if query.contains:
         yield "instr(saga_id, :contains)"
     if query.service:
         yield _HAS_SERVICE
-    if query.after:
-        sign = "<" if query.newest_first else ">"
-        yield f"(started_at, id) {sign} (:after_start, :after_id)"
+    if query.started_after_ns is not None:
+        yield "started_at >= :started_after"
+    if query.started_before_ns is not None:
+        yield "started_at < :started_before"
+    if query.least_ns is not None:
+        yield f"{_DURATION} >= :least"
+    if query.most_ns is not None:
+        yield f"{_DURATION} <= :most"
 
 
 _HAS_SERVICE: Final = """
@@ -81,14 +137,19 @@ _HAS_SERVICE: Final = """
 
 
 def _parameters(query: SagaQuery) -> dict[str, Any]:
-    after_start, after_id = query.after or (0, 0)
+    after_time, after_id = query.after or (0, 0)
     return {
+        "now": query.now_ns,
         "quiet_since": query.quiet_since_ns,
-        "state": query.state,
+        "states": json.dumps(query.states),
         "name": query.name,
         "service": query.service,
         "contains": query.contains,
-        "after_start": after_start,
+        "started_after": query.started_after_ns,
+        "started_before": query.started_before_ns,
+        "least": query.least_ns,
+        "most": query.most_ns,
+        "after_time": after_time,
         "after_id": after_id,
         "limit": query.limit,
     }
@@ -108,6 +169,7 @@ def _saga(connection: sqlite3.Connection, row: tuple[Any, ...], now_ns: int) -> 
         services=_column(connection, _SERVICES, rowid),
         errors=errors,
         trace_ids=[trace_id.hex() for trace_id in _column(connection, _TRACE_IDS, rowid)],
+        active_ns=active,
     )
 
 

@@ -38,6 +38,7 @@ from otel_kit.records import (
     QueueRecord,
     SagaDetail,
     SagaRecord,
+    StateCount,
     TraceRecord,
 )
 
@@ -124,8 +125,16 @@ class Store:
         return SagaQuery(now, now - int(self._config.stuck_after * 1e9))
 
     def find_sagas(self, query: SagaQuery) -> list[tuple[int, SagaRecord]]:
-        """One page of (row id, saga), by start."""
+        """One page of (row id, saga)."""
         return self._ask(lambda c: saga_queries.find(c, query))
+
+    def count_sagas(self, query: SagaQuery) -> list[StateCount]:
+        """How many sagas fit, for every state."""
+        return self._ask(lambda c: saga_queries.counts(c, query))
+
+    def saga_names(self, after: str, limit: int) -> list[str]:
+        """The names that sagas have, sorted, beyond `after`."""
+        return self._ask(lambda c: saga_queries.saga_names(c, after, limit))
 
     def saga(self, saga_id: str, query: SagaQuery) -> SagaDetail | None:
         """One saga over all of its traces; None when there is none."""

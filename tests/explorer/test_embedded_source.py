@@ -70,9 +70,9 @@ def test_sagas_are_searched_by_every_filter(client: Client, source: Source) -> N
 
     began = min(span.started_ns for span in slow.spans)
     assert ids(SagaSearch()) == ["refund-1", "order-18", "order-17"]
-    assert ids(SagaSearch(newest_first=False))[0] == "order-17"
+    assert ids(SagaSearch(order="oldest"))[0] == "order-17"
     assert ids(SagaSearch(contains="-17")) == ["order-17"]
-    assert ids(SagaSearch(state="running")) == ["refund-1"]
+    assert ids(SagaSearch(states=("running",))) == ["refund-1"]
     assert ids(SagaSearch(name="order", service="billing")) == ["order-18", "order-17"]
     assert ids(SagaSearch(least_s=2)) == ["refund-1", "order-18"]
     assert ids(SagaSearch(name="order", most_s=1)) == ["order-17"]

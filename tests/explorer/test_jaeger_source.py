@@ -78,7 +78,7 @@ def test_sagas_are_found_among_the_latest_traces(client: Client, source: JaegerS
         return [row.id for row in source.find_sagas(search).rows]
 
     assert ids(SagaSearch()) == ["refund-1", *(f"order-{n}" for n in (4, 3, 2, 1, 0))]
-    assert ids(SagaSearch(state="running")) == ["refund-1"]
+    assert ids(SagaSearch(states=("running",))) == ["refund-1"]
     assert ids(SagaSearch(contains="er-3")) == ["order-3"]
     assert ids(SagaSearch(contains="order-3")) == ["order-3"]
     assert ids(SagaSearch(service="billing", name="order", limit=2)) == ["order-4", "order-3"]

@@ -24,6 +24,10 @@ Failure: TypeAlias = Callable[[int, str], Any]
 
 _STATUS: Final[dict[type[Refused], int]] = {Malformed: 400, NotFound: 404, Unavailable: 503}
 
+_MAX_SECONDS: Final = 9e9
+"""As a time: the year 2255.  In nanoseconds it fits SQLite's integers."""
+_NUMBER: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
+
 
 def failure(status: int, reason: str) -> dict[str, Any]:
     """The kit's own form of an error."""
@@ -57,12 +61,28 @@ def limit(request: Request, default: int) -> int:
 
 def integer(request: Request, name: str, default: int) -> int:
     """A whole-number parameter of at most 63 bits."""
+    found = optional_integer(request, name)
+    return default if found is None else found
+
+
+def optional_integer(request: Request, name: str) -> int | None:
+    """The same, None when absent."""
     text = request.query_params.get(name, "")
     if not text:
-        return default
+        return None
     if not re.fullmatch(r"-?[0-9]{1,18}|[0-9]{19}", text) or int(text) >= 2**63:
         raise Malformed(f"unable to parse param '{name}': not a whole number")
     return int(text)
+
+
+def seconds(request: Request, name: str) -> int | None:
+    """A parameter in seconds as nanoseconds, None when absent."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    if not _NUMBER.fullmatch(text) or float(text) > _MAX_SECONDS:
+        raise Malformed(f"{name} must be a number of seconds, from 0 to {_MAX_SECONDS:.0f}")
+    return round(float(text) * 1e9)
 
 
 def text(request: Request, name: str) -> str:

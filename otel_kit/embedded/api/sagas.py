@@ -1,11 +1,13 @@
-"""The kit's own API on sagas and their logs: ``/api/sagas``, ``/api/sagas/{id}``, ``/api/logs``.
+"""The kit's own API on sagas: ``/api/sagas``, ``/api/sagas/{id}``, their counts, names and logs.
 
-Each answers ``{"data": [...], "next": cursor or null}``.  Times are seconds since the epoch.
+Each answers ``{"data": [...], "next": cursor or null}``.  Times are seconds since the epoch, or
+nanoseconds where a name ends in ``_ns``.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -16,13 +18,15 @@ from otel_kit.embedded.api.common import (
     cut,
     get,
     limit,
+    optional_integer,
     page,
     plain,
+    seconds,
     text,
     trace_id,
 )
 from otel_kit.embedded.problems import Malformed, NotFound
-from otel_kit.embedded.saga_queries import STATES, SagaQuery
+from otel_kit.embedded.saga_queries import STATES, SagaQuery, Sort
 from otel_kit.embedded.store import Store
 from otel_kit.records import (
     EventRecord,
@@ -36,49 +40,89 @@ from otel_kit.records import (
 _DEFAULT_LIMIT: Final = 50
 _MAX_LOGS: Final = 10_000
 """Log records of one saga or trace that can be paged through."""
-_SORTS: Final = {"-started": True, "started": False}
 
 
 def routes(store: Store) -> list[Route]:
-    """The paths of this group."""
+    """The paths of this group.  Below ``/api/sagas/`` any path is the id of a saga."""
     return [
         get("/api/sagas", partial(many, store)),
         get("/api/sagas/{saga_id:path}", partial(one, store)),
+        get("/api/saga_counts", partial(counts, store)),
+        get("/api/saga_names", partial(names, store)),
         get("/api/logs", partial(logs, store)),
     ]
 
 
 def many(store: Store, request: Request) -> dict[str, Any]:
-    """``GET /api/sagas?state=&name=&service=&q=&sort=&limit=&cursor=``."""
-    query = _query(store, request)
+    """``GET /api/sagas``, with any of these parameters.
+
+    ``q`` (part of the id), ``name``, ``service``; ``state``, several with commas or repeated;
+    ``started_after`` <= start < ``started_before`` (seconds since the epoch, or exactly as
+    ``…_ns``); ``least_s`` <= duration <= ``most_s``; ``sort`` = -started, started or stalest (in
+    progress, the longest quiet first); ``limit``, ``cursor``.
+    """
+    sort = text(request, "sort") or "-started"
+    if sort not in get_args(Sort):
+        raise Malformed(f"sort must be one of {', '.join(get_args(Sort))}")
+    query = replace(
+        _filters(store, request),
+        states=tuple(_states(request)),
+        sort=cast(Sort, sort),
+        after=cursor(request, int, int),
+        limit=limit(request, _DEFAULT_LIMIT),
+    )
     found = store.find_sagas(replace(query, limit=query.limit + 1))
-    return page(found, query.limit, _row, _key)
+    return page(found, query.limit, _row, query.key)
 
 
 def _row(found: tuple[int, SagaRecord]) -> dict[str, Any]:
     return _saga(found[1])
 
 
-def _key(found: tuple[int, SagaRecord]) -> tuple[int, int]:
-    return found[1].started_ns, found[0]
+def counts(store: Store, request: Request) -> dict[str, Any]:
+    """``GET /api/saga_counts``: ``state`` and ``count`` for every state, of the sagas that fit.
+
+    The parameters are those of ``/api/sagas`` down to ``most_s``; ``state`` is ignored.
+    """
+    found = store.count_sagas(_filters(store, request))
+    return {"data": [asdict(row) for row in found], "next": None}
 
 
-def _query(store: Store, request: Request) -> SagaQuery:
-    state, sort = text(request, "state"), text(request, "sort") or "-started"
-    if state and state not in STATES:
-        raise Malformed(f"state must be one of {', '.join(STATES)}")
-    if sort not in _SORTS:
-        raise Malformed(f"sort must be one of {', '.join(_SORTS)}")
+def names(store: Store, request: Request) -> dict[str, Any]:
+    """``GET /api/saga_names?limit=&cursor=``: every ``name`` that a saga has, sorted."""
+    (after,) = cursor(request, str) or ("",)
+    size = limit(request, _DEFAULT_LIMIT)
+    found = store.saga_names(after, size + 1)
+    return page(found, size, lambda name: {"name": name}, lambda name: (name,))
+
+
+def _filters(store: Store, request: Request) -> SagaQuery:
     return replace(
         store.saga_query(),
-        state=state,
         name=text(request, "name"),
         service=text(request, "service"),
         contains=text(request, "q"),
-        newest_first=_SORTS[sort],
-        after=cursor(request, int, int),
-        limit=limit(request, _DEFAULT_LIMIT),
+        started_after_ns=_time(request, "started_after"),
+        started_before_ns=_time(request, "started_before"),
+        least_ns=seconds(request, "least_s"),
+        most_ns=seconds(request, "most_s"),
     )
+
+
+def _states(request: Request) -> Iterator[str]:
+    for given in request.query_params.getlist("state"):
+        for state in filter(None, given.split(",")):
+            if state not in STATES:
+                raise Malformed(f"state must be one of {', '.join(STATES)}")
+            yield state
+
+
+def _time(request: Request, name: str) -> int | None:
+    """A time in seconds, or exactly in nanoseconds under `name` with ``_ns``."""
+    exact, rounded = optional_integer(request, f"{name}_ns"), seconds(request, name)
+    if exact is not None and rounded is not None:
+        raise Malformed(f"give {name} or {name}_ns, not both")
+    return rounded if exact is None else exact
 
 
 def one(store: Store, request: Request) -> dict[str, Any]:
@@ -107,7 +151,7 @@ def logs(store: Store, request: Request) -> dict[str, Any]:
 
 def _saga(saga: SagaRecord) -> dict[str, Any]:
     row = asdict(saga)
-    row["started_at"] = row.pop("started_ns") / 1e9
+    row["started_at"] = saga.started_ns / 1e9
     return row
 
 

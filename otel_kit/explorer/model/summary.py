@@ -33,6 +33,7 @@ def summarise(
         services=sorted({span.service for span in story.spans.values()}),
         errors=sum(facts.failed(span) for span in story.spans.values()),
         trace_ids=[joint.trace_id for joint in story.joints],
+        active_ns=active,
     )
 
 

@@ -6,7 +6,15 @@
 To add one: write a class with the methods of `Source`.
 """
 
-from otel_kit.explorer.source.base import Answer, NotKnown, Rows, SagaPage, SagaSearch, Source
+from otel_kit.explorer.source.base import (
+    Answer,
+    NotKnown,
+    Order,
+    Rows,
+    SagaPage,
+    SagaSearch,
+    Source,
+)
 from otel_kit.explorer.source.embedded import EmbeddedSource
 from otel_kit.explorer.source.jaeger import JaegerSource
 from otel_kit.explorer.source.problems import BadAnswer, NotThere, SourceDown, SourceError
@@ -18,6 +26,7 @@ __all__ = [
     "JaegerSource",
     "NotKnown",
     "NotThere",
+    "Order",
     "Rows",
     "SagaPage",
     "SagaSearch",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from otel_kit.records import (
     BreakerRecord,
@@ -11,6 +11,7 @@ from otel_kit.records import (
     QueueRecord,
     SagaDetail,
     SagaRecord,
+    StateCount,
 )
 
 R = TypeVar("R")
@@ -32,26 +33,28 @@ class Rows(Generic[R]):
 
 
 Answer: TypeAlias = Rows[R] | NotKnown
+Order: TypeAlias = Literal["newest", "oldest", "stalest"]
+"""By start, or (stalest) only sagas in progress, those that have been quiet the longest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SagaSearch:
     """Which sagas; what is empty or None does not restrict.
 
-    `contains` is a part of the id.  Started within [`started_after_ns`, `started_before_ns`), and
-    lasting at least `least_s` and at most `most_s` seconds.  `cursor` is `SagaPage.next` of the
-    page before.
+    `contains` is a part of the id, `states` are those wanted.  Started within [`started_after_ns`,
+    `started_before_ns`), and lasting at least `least_s` and at most `most_s` seconds, one in
+    progress until now.  `cursor` is `SagaPage.next` of the page before, of the same search.
     """
 
     contains: str = ""
-    state: str = ""
+    states: tuple[str, ...] = ()
     name: str = ""
     service: str = ""
     started_after_ns: int | None = None
     started_before_ns: int | None = None
     least_s: float | None = None
     most_s: float | None = None
-    newest_first: bool = True
+    order: Order = "newest"
     limit: int = 50
     cursor: str = ""
 
@@ -60,7 +63,7 @@ class SagaSearch:
         after, before = self.started_after_ns, self.started_before_ns
         return (
             self.contains in saga.id
-            and self.state in ("", saga.state)
+            and (not self.states or saga.state in self.states)
             and self.name in ("", saga.name)
             and (not self.service or self.service in saga.services)
             and (after is None or saga.started_ns >= after)
@@ -72,10 +75,10 @@ class SagaSearch:
 
 @dataclass(frozen=True, slots=True)
 class SagaPage:
-    """Sagas by start.  `next` leads to more, None: there are none.
+    """Sagas in the order asked for.  `next` leads to more, None: there are none.
 
-    A page can be short, even empty, and still have a `next`: no more was looked at in one go.  It
-    can be up to twice as long as asked for where the source itself cannot filter.
+    Where the source itself cannot filter, a page can be short, even empty, and still have a `next`.
+    A saga that stirs between two pages of the stalest is found again at its new place.
     `notes` say what this source may have missed.
     """
 
@@ -102,6 +105,14 @@ class Source(Protocol):
 
     def find_sagas(self, search: SagaSearch) -> SagaPage:
         """One page of sagas, by keyset: it stays right while new ones arrive."""
+        ...
+
+    def count_by_state(self, search: SagaSearch) -> Answer[StateCount]:
+        """How many sagas fit, for every state; `states`, `order` and what pages do not matter."""
+        ...
+
+    def saga_names(self) -> Answer[str]:
+        """Names of sagas, sorted: what the filter by name can be set to."""
         ...
 
     def saga(self, saga_id: str) -> SagaDetail | None:

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from otel_kit.explorer.source import fields, kit_json
-from otel_kit.explorer.source.base import Answer, NotKnown, Rows, SagaPage, SagaSearch
-from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient, path_part
+from otel_kit.explorer.source.base import Answer, NotKnown, Order, Rows, SagaPage, SagaSearch
+from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient, Params, path_part
 from otel_kit.explorer.source.problems import NotThere
 from otel_kit.records import (
     BreakerRecord,
@@ -14,14 +14,17 @@ from otel_kit.records import (
     PropagationRecord,
     QueueRecord,
     SagaDetail,
-    SagaRecord,
+    StateCount,
 )
 
 R = TypeVar("R")
 _MAX_ROWS: Final = 10_000
 _PAGE: Final = 500
-_LOOKED_AT: Final = 2_000
-"""Sagas read for one page when the reader filters by what the API cannot: time and duration."""
+_SORTS: Final[dict[Order, str]] = {
+    "newest": "-started",
+    "oldest": "started",
+    "stalest": "stalest",
+}
 
 
 class EmbeddedSource:
@@ -41,33 +44,25 @@ class EmbeddedSource:
         return ()
 
     def find_sagas(self, search: SagaSearch) -> SagaPage:
-        """One page; time and duration are filtered here, within `_LOOKED_AT` sagas a page."""
-        found: list[SagaRecord] = []
-        cursor: str | None = search.cursor
-        looked_at = 0
-        while len(found) < search.limit and looked_at < _LOOKED_AT and cursor is not None:
-            size = search.limit - len(found) if _exact(search) else search.limit
-            rows, cursor = self._sagas(search, cursor, size)
-            found += [row for row in rows if search.admits(row)]
-            looked_at += len(rows)
-            if not rows or _past(search, rows[-1]):
-                cursor = None
-        return SagaPage(tuple(found), cursor)
-
-    def _sagas(
-        self, search: SagaSearch, cursor: str, limit: int
-    ) -> tuple[list[SagaRecord], str | None]:
+        """One page."""
         params = {
-            "q": search.contains,
-            "state": search.state,
-            "name": search.name,
-            "service": search.service,
-            "sort": "-started" if search.newest_first else "started",
-            "limit": limit,
-            "cursor": cursor,
+            **_filters(search),
+            "state": search.states,
+            "sort": _SORTS[search.order],
+            "limit": search.limit,
+            "cursor": search.cursor,
         }
         answer = self._client.get("/api/sagas", params)
-        return self._read("/api/sagas", lambda: _page(answer, kit_json.saga))
+        rows, following = self._read("/api/sagas", lambda: _page(answer, kit_json.saga))
+        return SagaPage(tuple(rows), following)
+
+    def count_by_state(self, search: SagaSearch) -> Answer[StateCount]:
+        """How many sagas fit, for every state."""
+        return self._rows("/api/saga_counts", kit_json.state_count, _filters(search))
+
+    def saga_names(self) -> Answer[str]:
+        """Names of sagas, sorted."""
+        return self._rows("/api/saga_names", kit_json.saga_name)
 
     def saga(self, saga_id: str) -> SagaDetail | None:
         """A saga with all its traces, spans and logs; None if there is none."""
@@ -81,7 +76,7 @@ class EmbeddedSource:
 
     def samples(self, name: str, limit: int = 20) -> Sequence[SagaDetail]:
         """The latest completed sagas of this name."""
-        page = self.find_sagas(SagaSearch(name=name, state="completed", limit=limit))
+        page = self.find_sagas(SagaSearch(name=name, states=("completed",), limit=limit))
         found = (self.saga(row.id) for row in page.rows)
         return [detail for detail in found if detail is not None]
 
@@ -109,17 +104,19 @@ class EmbeddedSource:
         """Close the connections."""
         self._client.close()
 
-    def _rows(self, path: str, read: Callable[[fields.Json], R]) -> Answer[R]:
+    def _rows(
+        self, path: str, read: Callable[[fields.Json], R], params: Params | None = None
+    ) -> Answer[R]:
         try:
-            return Rows(tuple(self._all(path, read)))
+            return Rows(tuple(self._all(path, read, params or {})))
         except NotThere:
             return NotKnown(f"the collector at {self._client.url} is too old to know {path}")
 
-    def _all(self, path: str, read: Callable[[fields.Json], R]) -> Iterator[R]:
+    def _all(self, path: str, read: Callable[[fields.Json], R], params: Params) -> Iterator[R]:
         cursor: str | None = ""
         given = 0
         while cursor is not None and given < _MAX_ROWS:
-            answer = self._client.get(path, {"limit": _PAGE, "cursor": cursor})
+            answer = self._client.get(path, {**params, "limit": _PAGE, "cursor": cursor})
             rows, cursor = self._read(path, partial(_page, answer, read))
             given += len(rows)
             yield from rows
@@ -136,18 +133,13 @@ def _page(answer: Any, read: Callable[[fields.Json], R]) -> tuple[list[R], str |
     return rows, fields.text(page, "next") or None
 
 
-def _exact(search: SagaSearch) -> bool:
-    """Whether the API itself can answer the search."""
-    return (
-        search.started_after_ns is None
-        and search.started_before_ns is None
-        and search.least_s is None
-        and search.most_s is None
-    )
-
-
-def _past(search: SagaSearch, last: SagaRecord) -> bool:
-    """Whether no later row can fit."""
-    if search.newest_first:
-        return search.started_after_ns is not None and last.started_ns < search.started_after_ns
-    return search.started_before_ns is not None and last.started_ns >= search.started_before_ns
+def _filters(search: SagaSearch) -> Params:
+    return {
+        "q": search.contains,
+        "name": search.name,
+        "service": search.service,
+        "started_after_ns": search.started_after_ns,
+        "started_before_ns": search.started_before_ns,
+        "least_s": search.least_s,
+        "most_s": search.most_s,
+    }

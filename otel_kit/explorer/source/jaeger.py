@@ -5,13 +5,16 @@ attribute ``saga.id``; their state is inferred from the spans.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from otel_kit import names
 from otel_kit.explorer.model import facts
+from otel_kit.explorer.model.state import STATES
 from otel_kit.explorer.model.summary import summarise
-from otel_kit.explorer.source.base import Answer, NotKnown, SagaPage, SagaSearch
+from otel_kit.explorer.source.base import Answer, NotKnown, Rows, SagaPage, SagaSearch
 from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient
 from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
 from otel_kit.explorer.source.jaeger_v3 import JaegerV3
@@ -24,17 +27,22 @@ from otel_kit.records import (
     QueueRecord,
     SagaDetail,
     SagaRecord,
+    StateCount,
     TraceRecord,
 )
 
 _DEPTH: Final = 200
 """Traces of each service looked at for one page of sagas."""
 _MAX_SERVICES: Final = 100
+_IN_PROGRESS: Final = ("running", "stuck", "compensating")
 _MAX_TRACES: Final = 200
 """Traces of one saga."""
 _LOOKBACK_NS: Final = 7 * 24 * 3600 * 10**9
 _NO_PROMETHEUS: Final = NotKnown(
     "this comes from metrics: start the explorer with --prometheus URL"
+)
+_TOO_MANY: Final = NotKnown(
+    "Jaeger keeps no index of sagas, and there are more traces than can be looked at to count them"
 )
 _LIMITS: Final = (
     "Jaeger keeps no log records: log lines are not shown, and a step is only seen when it ends.",
@@ -87,10 +95,17 @@ class JaegerSource:
     # -- sagas ----------------------------------------------------------------------------------
 
     def find_sagas(self, search: SagaSearch) -> SagaPage:
-        """One page, of the sagas in the latest traces before the cursor, newest first.
+        """One page, of the sagas in the latest traces: those before the cursor for newest first.
 
-        Oldest first is the newest page, turned round: Jaeger cannot look from the far end.
+        Jaeger cannot look from any other end: the oldest and the stalest are the oldest and the
+        stalest of the latest, and a note says so where there are more.
         """
+        if search.order == "newest":
+            return self._newest(search)
+        found, full = self._among_latest(search, time.time_ns())
+        return _ordered(found, search, full)
+
+    def _newest(self, search: SagaSearch) -> SagaPage:
         now = time.time_ns()
         before = int(search.cursor) if search.cursor.isdecimal() else now
         if search.started_before_ns is not None:
@@ -103,11 +118,28 @@ class JaegerSource:
             rows += self._by_full_id(search, since, now)
         found = [row for row in rows if search.admits(row)]
         page = found[: search.limit]
-        more = len(found) > search.limit
-        following = _next(page, traces.values(), more, full)
-        if not search.newest_first:
-            page.reverse()
+        following = _next(page, traces.values(), len(found) > search.limit, full)
         return SagaPage(tuple(page), following, _LIMITS[1:] if full else ())
+
+    def _among_latest(self, search: SagaSearch, now: int) -> tuple[list[SagaRecord], bool]:
+        """The sagas of the latest traces that fit; whether there may be more."""
+        before = min(search.started_before_ns or now, now)
+        since = max(search.started_after_ns or 0, now - _LOOKBACK_NS)
+        traces, full = self._latest(search.service, since, before)
+        return [row for row in _rows(traces.values(), now) if search.admits(row)], full
+
+    def count_by_state(self, search: SagaSearch) -> Answer[StateCount]:
+        """How many sagas of the last week fit; not known where those are too many to look at."""
+        found, full = self._among_latest(replace(search, states=()), time.time_ns())
+        if full:
+            return _TOO_MANY
+        counted = Counter(row.state for row in found)
+        return Rows(tuple(StateCount(each, counted[each]) for each in STATES), _LOOKBACK_NS / 1e9)
+
+    def saga_names(self) -> Answer[str]:
+        """Names of the sagas in the latest traces, sorted."""
+        found, _ = self._among_latest(SagaSearch(), time.time_ns())
+        return Rows(tuple(sorted({row.name for row in found} - {""})))
 
     def _latest(
         self, service: str, since_ns: int, before_ns: int
@@ -144,7 +176,7 @@ class JaegerSource:
 
     def samples(self, name: str, limit: int = 20) -> Sequence[SagaDetail]:
         """The latest completed sagas of this name."""
-        page = self.find_sagas(SagaSearch(name=name, state="completed", limit=limit))
+        page = self.find_sagas(SagaSearch(name=name, states=("completed",), limit=limit))
         found = (self.saga(row.id) for row in page.rows)
         return [detail for detail in found if detail is not None]
 
@@ -210,6 +242,24 @@ def _rows(traces: Iterable[TraceRecord], now_ns: int) -> list[SagaRecord]:
         for saga_id in ids - {""}:
             sagas.setdefault(saga_id, []).append(trace)
     return [summarise(saga_id, found, (), now_ns) for saga_id, found in sagas.items()]
+
+
+def _ordered(found: list[SagaRecord], search: SagaSearch, full: bool) -> SagaPage:
+    """A page of those that stand beyond the cursor in the order asked for."""
+    keyed = [(_place(row, search), row) for row in found]
+    if search.order == "stalest":
+        keyed = [each for each in keyed if each[1].state in _IN_PROGRESS]
+    if search.cursor:
+        keyed = [each for each in keyed if each[0] > search.cursor]
+    keyed.sort(key=lambda each: each[0])
+    page = keyed[: search.limit]
+    following = page[-1][0] if len(keyed) > search.limit else None
+    return SagaPage(tuple(row for _, row in page), following, _LIMITS[1:] if full else ())
+
+
+def _place(row: SagaRecord, search: SagaSearch) -> str:
+    """What oldest and stalest first go by: a time, as text of one length, then the id."""
+    return f"{row.active_ns if search.order == 'stalest' else row.started_ns:020} {row.id}"
 
 
 def _next(

@@ -25,6 +25,8 @@ from otel_kit.records import (
     SagaDetail,
     SagaRecord,
     SpanRecord,
+    StateCount,
+    StepRecord,
     TraceRecord,
 )
 
@@ -33,17 +35,42 @@ _RESULTS = ("continued", "missing", "invalid", "stale")
 
 def saga(row: Json) -> SagaRecord:
     """A row of ``/api/sagas``."""
+    started_ns = whole(row, "started_ns") or nanoseconds(row, "started_at") or 0
     return SagaRecord(
         id=text(row, "id"),
         name=text(row, "name"),
         state=text(row, "state"),
         step=text(row, "step") or None,
-        started_ns=nanoseconds(row, "started_at") or 0,
+        started_ns=started_ns,
         duration_s=real(row, "duration_s") or 0.0,
         services=texts(row.get("services"), "services"),
         errors=whole(row, "errors"),
         trace_ids=texts(row.get("trace_ids"), "trace_ids"),
+        active_ns=whole(row, "active_ns") or started_ns,
+        retries=whole(row, "retries"),
+        steps=tuple(_step(step) for step in objects(row.get("steps"), "steps")),
+        failed_step=text(row, "failed_step") or None,
     )
+
+
+def _step(row: Json) -> StepRecord:
+    return StepRecord(
+        name=text(row, "name"),
+        kind=text(row, "kind"),
+        started_ns=whole(row, "started_ns"),
+        ended_ns=whole(row, "ended_ns") if row.get("ended_ns") is not None else None,
+        result=text(row, "result"),
+    )
+
+
+def state_count(row: Json) -> StateCount:
+    """A row of ``/api/saga_counts``."""
+    return StateCount(text(row, "state"), whole(row, "count"))
+
+
+def saga_name(row: Json) -> str:
+    """A row of ``/api/saga_names``."""
+    return text(row, "name")
 
 
 def detail(row: Json) -> SagaDetail:
