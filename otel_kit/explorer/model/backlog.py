@@ -19,6 +19,9 @@ PACE_S: Final = 180.0
 _STILL_S: Final = 90.0
 """Services report every 60 s by default: only after that does no change mean that nothing moves."""
 
+_TREND: Final = 5.0
+"""Messages within `PACE_S`: less is the coming and going of a healthy queue."""
+
 
 class QueueKey(NamedTuple):
     """What tells queues apart, with the group of consumers."""
@@ -156,20 +159,19 @@ def _state(row: QueueRecord, readings: Sequence[Reading], measured: Pace | None)
         return "empty"
     if _stands_still(readings):
         return "stands still"
-    if measured is None or not measured.change:
+    if measured is None or abs(measured.change) * PACE_S < _TREND:
         return "waiting"
     return "grows" if measured.change > 0 else "drains"
 
 
 def _stands_still(readings: Sequence[Reading]) -> bool:
     """Nothing was handled for longer than a report takes, though there was something to do."""
-    last = readings[-1:]
-    since = [
-        each.time_ns
-        for each in readings
-        if each.waiting and each.consumed == last[0].consumed
-    ]  # fmt: skip
-    return bool(since) and last[0].time_ns - since[0] >= _STILL_S * 1e9
+    since = last = readings[-1] if readings else Reading(0, 0, 0)
+    for each in reversed(readings):
+        if not each.waiting or each.consumed < last.consumed:
+            break
+        since = each
+    return last.time_ns - since.time_ns >= _STILL_S * 1e9
 
 
 def _pain(queue: Queue) -> tuple[int, float, float, QueueKey]:

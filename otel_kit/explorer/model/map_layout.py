@@ -19,8 +19,10 @@ _POINTS: Final = 24
 """Of a curve, besides its start."""
 _NEAR: Final = 0.3
 """A curve keeps this far from the nodes it passes, if it can."""
-_BENDS: Final = (0.0, 0.12, 0.24, 0.36, 0.5)
+_BENDS: Final = (0.0, 0.06, 0.12, 0.18, 0.24, 0.3, 0.36, 0.45)
 """How far a curve bows to its left, in parts of its length; the least that is free is taken."""
+_APART: Final = 0.12
+"""Between the bends of two curves of the same two nodes."""
 _LOOP: Final = 0.42
 
 
@@ -90,33 +92,31 @@ def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def _routes(keys: Sequence[EdgeKey], places: Mapping[str, Point]) -> dict[EdgeKey, list[Point]]:
-    taken: dict[tuple[str, str], set[float]] = {}
+    taken: dict[tuple[str, str], list[float]] = {}
     pairs = {key[:2] for key in keys}
     found: dict[EdgeKey, list[Point]] = {}
     for key in keys:
-        own = taken.setdefault((key.client, key.server), set())
-        back = taken.get((key.server, key.client), set())
+        ends, back = key[:2], key[1::-1]
+        own = taken.setdefault(ends, [])
         if key.client == key.server:
-            found[key] = _loop(places[key.client], _LOOP * (1 + 0.5 * len(own)))
-            own.add(len(own))
-            continue
-        both_ways = key[:2][::-1] in pairs
-        free = [
-            bend
-            for bend in _bends(len(own))
-            if bend not in own and -bend not in back and (bend or not both_ways)
-        ]
-        bend, found[key] = _first_clear(key, free, places)
-        own.add(bend)
+            bend, found[key] = 0.0, _loop(places[key.client], _LOOP * (1 + 0.5 * len(own)))
+        else:
+            used = [*own, *(-bend for bend in taken.get(back, ()))]
+            bends = [*_bends(back in pairs, len(own))]
+            free = [bend for bend in bends if all(abs(bend - other) >= _APART for other in used)]
+            bend, found[key] = _first_clear(key, free, places)
+        own.append(bend)
     return found
 
 
-def _bends(taken: int) -> Iterator[float]:
-    """To the left before to the right, which is the way of those that come back."""
-    for bend in (*_BENDS, *(_BENDS[-1] + 0.1 * more for more in range(1, taken + 1))):
-        yield bend
-    for bend in _BENDS[1:]:
-        yield -bend
+def _bends(both_ways: bool, taken: int) -> Iterator[float]:
+    """To either side; with traffic both ways each keeps to its left."""
+    more = (_BENDS[-1] + _APART * (1 + number) for number in range(taken))
+    for bend in (*_BENDS, *more):
+        if not both_ways:
+            yield from (bend, -bend)
+        elif bend >= _APART / 2:
+            yield bend
 
 
 def _first_clear(
