@@ -1,6 +1,7 @@
 """What store and explorer must see alike: a step's attempts, and which steps a row names."""
 
-from collections.abc import Hashable, Iterable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
 from otel_kit.records import StepRecord
@@ -13,7 +14,7 @@ class Attempt(Protocol):
     """One begin of a step."""
 
     @property
-    def identity(self) -> Hashable:
+    def identity(self) -> tuple[str, str, str]:
         """The step's name, its kind, and what it compensates."""
         ...
 
@@ -23,8 +24,13 @@ class Attempt(Protocol):
         ...
 
     @property
-    def failed_ns(self) -> int | None:
-        """When it ended in an error; None if it succeeded or has not ended."""
+    def ended_ns(self) -> int | None:
+        """When it ended; None if no end of it is known."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
         ...
 
 
@@ -37,16 +43,25 @@ def grouped(attempts: Iterable[A]) -> list[list[A]]:
     What begins after the latest of its identity has failed tries that again; all else is a step of
     its own, also when it repeats one that had succeeded.
     """
-    latest: dict[Hashable, list[A]] = {}
+    latest: dict[tuple[str, str, str], list[A]] = {}
     found: list[list[A]] = []
-    for attempt in sorted(attempts, key=lambda each: each.started_ns):
+    for attempt in sorted(attempts, key=_place):
         group = latest.get(attempt.identity)
-        failed_ns = group[-1].failed_ns if group else None
-        if group is None or failed_ns is None or failed_ns > attempt.started_ns:
+        if group is None or not _again(attempt, group[-1]):
             group = latest[attempt.identity] = []
             found.append(group)
         group.append(attempt)
     return found
+
+
+def _again(attempt: Attempt, before: Attempt) -> bool:
+    return before.failed and before.ended_ns is not None and before.ended_ns <= attempt.started_ns
+
+
+def _place(attempt: Attempt) -> tuple[int, float, bool, tuple[str, str, str]]:
+    """By start; the rest makes the order the same for whoever reads the same attempts."""
+    ended = math.inf if attempt.ended_ns is None else attempt.ended_ns
+    return attempt.started_ns, ended, not attempt.failed, attempt.identity
 
 
 def step_now(steps: Sequence[StepRecord], finished: bool) -> str | None:

@@ -184,7 +184,7 @@ _SERVICES: Final = """SELECT DISTINCT s.name FROM saga_traces st
     JOIN trace_services ts ON ts.trace = st.trace JOIN services s ON s.id = ts.service
     WHERE st.saga = ? ORDER BY s.name"""
 _TRACE_IDS: Final = f"""SELECT trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES}"""
+    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES}"""
 
 
 def _column(connection: sqlite3.Connection, sql: str, rowid: int) -> list[Any]:
@@ -210,7 +210,7 @@ def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> Sa
 
 
 _TRACE_REFS: Final = f"""SELECT t.id, t.trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES + 1}"""
+    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES + 1}"""
 
 
 def logs(

@@ -27,15 +27,11 @@ class _Begin:
     compensates: str
     started_ns: int
     ended_ns: int | None
-    failed: int
+    failed: bool
 
     @property
     def identity(self) -> tuple[str, str, str]:
         return self.step, self.kind, self.compensates
-
-    @property
-    def failed_ns(self) -> int | None:
-        return self.ended_ns if self.failed else None
 
     @property
     def row(self) -> tuple[int | None, str]:
@@ -45,7 +41,12 @@ class _Begin:
 
 def read(connection: sqlite3.Connection, saga: int) -> Steps:
     """The steps of the saga with this row id."""
-    begins = [_Begin(*row) for row in connection.execute(_BEGINS, (saga,))]
+    begins = [
+        _Begin(step, kind, compensates, started_ns, ended_ns, bool(failed))
+        for step, kind, compensates, started_ns, ended_ns, failed in connection.execute(
+            _BEGINS, (saga,)
+        )
+    ]
     groups = grouped(_without_lost(begins))
     rows = [
         StepRecord(group[0].step, group[0].kind, group[0].started_ns, *group[-1].row)

@@ -31,7 +31,6 @@ CREATE TABLE sagas (
     retries INTEGER NOT NULL
 );
 CREATE INDEX sagas_by_start ON sagas (started_at, id);
-CREATE INDEX sagas_in_progress ON sagas (active_at, id) WHERE outcome IS NULL;
 CREATE TABLE saga_traces (saga INTEGER, trace INTEGER, PRIMARY KEY (saga, trace)) WITHOUT ROWID;
 CREATE INDEX saga_traces_by_trace ON saga_traces (trace);
 -- One row for each step seen, by its span; ended_at is null until that span arrives.

@@ -79,8 +79,12 @@ class _Attempt:
         return self.name, self.kind, self.compensates
 
     @property
-    def failed_ns(self) -> int | None:
-        return self.span.ended_ns if self.span is not None and facts.failed(self.span) else None
+    def ended_ns(self) -> int | None:
+        return None if self.span is None else self.span.ended_ns
+
+    @property
+    def failed(self) -> bool:
+        return self.span is not None and facts.failed(self.span)
 
 
 def steps(story: Story) -> tuple[Step, ...]:
