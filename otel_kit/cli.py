@@ -174,6 +174,28 @@ def _url(text: str) -> str:
     return text
 
 
+def _add_explore(commands: "Commands") -> None:
+    parser = commands.add_parser("explore", help="the saga-trace explorer, in a browser")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=_port, default=8501, help="%(default)s")
+    parser.add_argument(
+        "--url", type=_url, help="query API of otel-kit up (http://127.0.0.1:16686)"
+    )
+    parser.add_argument("--jaeger", type=_url, help="read from Jaeger's query API")
+    parser.add_argument("--prometheus", type=_url, help="figures for --jaeger")
+    parser.set_defaults(run=_explore)
+
+
+def _explore(options: argparse.Namespace) -> int:
+    try:
+        from otel_kit.explorer import run
+        from otel_kit.explorer.options import COLLECTOR, Options
+    except ModuleNotFoundError as error:
+        raise MissingExtra("otel-kit explore", "explorer") from error
+    wanted = Options(options.url or COLLECTOR, options.jaeger or "", options.prometheus or "")
+    return run.serve(wanted, options.host, options.port)
+
+
 def _add_export(commands: "Commands") -> None:
     parser = commands.add_parser(
         "export", help="write the bundled Grafana dashboards, or Prometheus configuration and rules"
@@ -193,6 +215,7 @@ def _export(options: argparse.Namespace) -> int:
 
 _COMMANDS: Final[tuple[Callable[["Commands"], None], ...]] = (
     _add_up,
+    _add_explore,
     _add_run,
     _add_doctor,
     _add_export,

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from otel_kit import names
 from tests.demo.conftest import RunningDemo, running_demo
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
@@ -60,23 +61,46 @@ def test_the_bank_down_opens_the_breaker(tmp_path: Path) -> None:
     assert failed >= 1
 
 
-def test_one_poisoned_order_makes_one_dead_letter(demo: RunningDemo) -> None:
-    """The unreadable command is counted where it came from, once."""
+def marked(demo: RunningDemo, attribute: str) -> int:
+    """How many handlings of inventory's commands have an attribute, as the traces tell."""
+    url = f"{demo.query}/api/traces?service=inventory&limit=1000"
+    spans = [span for trace in httpx.get(url).json()["data"] for span in trace["spans"]]
+    tags = [{tag["key"]: tag["value"] for tag in span["tags"]} for span in spans]
+    return sum(
+        attribute in each and each.get(names.MESSAGING_DESTINATION) == "inventory.commands"
+        for each in tags
+    )
+
+
+def test_a_poisoned_order_makes_one_dead_letter(demo: RunningDemo) -> None:
+    """Each unreadable command is counted once where it came from, and nothing else is."""
     known = {"destination": "inventory.commands", "error_class": "serialization"}
-    before = metrics(demo, DEAD)
+    before = marked(demo, names.SPAN_DEAD_LETTER)
     with demo.broken("poison-message"):
         assert demo.outcome(demo.place_order()) == "failed"
-    count = eventually(lambda: metrics(demo, DEAD, **known), lambda found: found > before)
 
-    assert count == metrics(demo, DEAD) == before + 1
+    def counts() -> tuple[float, float, float]:
+        spans = marked(demo, names.SPAN_DEAD_LETTER)
+        return spans, metrics(demo, DEAD, **known), metrics(demo, DEAD)
+
+    spans, commands, all_of_them = eventually(
+        counts, lambda found: found[0] > before and len(set(found)) == 1
+    )
+    assert spans == commands == all_of_them > before
 
 
 def test_a_second_delivery_is_counted_once(demo: RunningDemo) -> None:
     """Each command that was delivered twice to inventory is one duplicate there."""
     known = {"destination": "inventory.commands"}
-    before = metrics(demo, DUPLICATES, **known)
+    before = marked(demo, names.SPAN_DUPLICATE)
     with demo.broken("duplicate-delivery"):
         assert demo.outcome(demo.place_order()) == "completed"
-    count = eventually(lambda: metrics(demo, DUPLICATES, **known), lambda found: found > before)
 
-    assert count == before + 1
+    spans, counted = eventually(
+        lambda: (
+            marked(demo, names.SPAN_DUPLICATE),
+            metrics(demo, DUPLICATES, **known),
+        ),
+        lambda found: found[0] > before and found[0] == found[1],
+    )
+    assert spans == counted > before

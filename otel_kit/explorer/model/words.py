@@ -23,10 +23,14 @@ def _two_units(seconds: int) -> str:
     return f"{seconds // 60} m" + (f" {rest} s" if rest else "")
 
 
-def count(number: float, singular: str, plural: str = "") -> str:
+def count(many: float, singular: str, plural: str = "") -> str:
     """``1 message``, ``12 400 messages``."""
-    shown = f"{number:,.0f}".replace(",", " ")
-    return f"{shown} {singular if number == 1 else plural or singular + 's'}"
+    return f"{number(many)} {singular if many == 1 else plural or singular + 's'}"
+
+
+def number(many: float) -> str:
+    """``12 400``."""
+    return f"{many:,.0f}".replace(",", " ")
 
 
 def listed(words: Sequence[str]) -> str:

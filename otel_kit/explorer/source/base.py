@@ -99,6 +99,11 @@ class Source(Protocol):
         """What it is and where, for the reader."""
         ...
 
+    @property
+    def as_of_ns(self) -> int | None:
+        """When what it tells was recorded, nanoseconds; None: it tells of now."""
+        ...
+
     def limits(self) -> Sequence[str]:
         """What this source can never tell: a sentence each."""
         ...

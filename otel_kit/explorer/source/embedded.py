@@ -39,6 +39,11 @@ class EmbeddedSource:
         """What it is and where."""
         return f"embedded collector at {self._client.url}"
 
+    @property
+    def as_of_ns(self) -> int | None:
+        """None: it tells of now."""
+        return None
+
     def limits(self) -> Sequence[str]:
         """Nothing: it keeps all there is."""
         return ()

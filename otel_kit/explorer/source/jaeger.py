@@ -88,6 +88,11 @@ class JaegerSource:
         metrics = f", Prometheus at {self._metrics.url}" if self._metrics else ""
         return f"Jaeger at {self._client.url}{metrics}"
 
+    @property
+    def as_of_ns(self) -> int | None:
+        """None: it tells of now."""
+        return None
+
     def limits(self) -> Sequence[str]:
         """What neither Jaeger nor, if it is missing, Prometheus tells."""
         return _LIMITS if self._metrics else (*_LIMITS, _NO_PROMETHEUS.reason)

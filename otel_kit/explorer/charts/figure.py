@@ -1,0 +1,38 @@
+"""What all figures have in common: an empty one in the palette's colours."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from otel_kit.explorer.charts.palette import Palette
+
+
+def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.Figure:
+    """A figure without axes' clutter, `height` pixels high, with `left` pixels for row names."""
+    axis = {
+        "gridcolor": palette.line,
+        "zerolinecolor": palette.line,
+        "linecolor": palette.line,
+        "tickfont": {"color": palette.muted, "size": 12},
+        "title": None,
+    }
+    figure = go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": left, "r": 8, "t": 8, "b": 8},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": palette.ink, "size": 13},
+            "hoverlabel": {
+                "bgcolor": palette.surface,
+                "bordercolor": palette.line,
+                "font": {"color": palette.ink, "size": 13},
+                "align": "left",
+            },
+            "xaxis": axis,
+            "yaxis": axis,
+            "showlegend": False,
+        }
+    )
+    figure.update_layout(**layout)
+    return figure

@@ -1,0 +1,51 @@
+"""Addresses: a URL carries the page, the saga, the view and the selected span."""
+
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import streamlit as st
+
+from otel_kit.explorer.model.facts import SpanKey
+
+SAGAS: Final = ""
+SAGA: Final = "saga"
+COMPARE: Final = "compare"
+_PAGES: Final = "otel_kit.pages"
+
+
+def know(pages: Sequence[Any]) -> None:
+    """Remember the pages of this run, to go to."""
+    st.session_state[_PAGES] = {page.url_path: page for page in pages}
+
+
+def to(page: str, **parameters: str) -> str:
+    """The address of a page below the explorer's own; empty parameters are left out."""
+    said = {name: value for name, value in parameters.items() if value}
+    return f"{page or './'}?{urlencode(said)}" if said else page or "./"
+
+
+def to_saga(saga_id: str, *, view: str = "", span: SpanKey | None = None) -> str:
+    """The address of a saga's page."""
+    return to(SAGA, id=saga_id, view=view, span=".".join(span) if span else "")
+
+
+def go(address: str) -> NoReturn:
+    """Open one of the addresses made here, without a new session."""
+    parts = urlsplit(address)
+    page = st.session_state[_PAGES][parts.path.strip("./")]
+    st.switch_page(page, query_params=parse_qsl(parts.query))
+
+
+def selected_span() -> SpanKey | None:
+    """The span that the address names."""
+    trace_id, _, span_id = st.query_params.get("span", "").partition(".")
+    return (trace_id, span_id) if span_id else None
+
+
+def select_span(key: SpanKey | None) -> None:
+    """Write the selected span into the address."""
+    if key is None:
+        st.query_params.pop("span", None)
+    else:
+        st.query_params["span"] = ".".join(key)

@@ -1,0 +1,154 @@
+"""What the pages ask the source, remembered for moments: a click must not read everything again."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import streamlit as st
+
+from otel_kit.explorer import options
+from otel_kit.explorer.model.explain import explain
+from otel_kit.explorer.model.rows import Surroundings
+from otel_kit.explorer.model.stitch import stitch
+from otel_kit.explorer.model.story import Story
+from otel_kit.explorer.model.usual import Usual, learn
+from otel_kit.explorer.model.verdict import Verdict, judge
+from otel_kit.explorer.source import Answer, NotKnown, Rows, Source
+from otel_kit.records import (
+    BreakerRecord,
+    EdgeRecord,
+    PropagationRecord,
+    QueueRecord,
+    SagaDetail,
+)
+
+R = TypeVar("R")
+_OPENED: Final = "otel_kit.opened_source"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the metrics say now, each with the time it was measured over, or why it is unknown."""
+
+    edges: Answer[EdgeRecord]
+    queues: Answer[QueueRecord]
+    breakers: Answer[BreakerRecord]
+    propagation: Answer[PropagationRecord]
+
+    @property
+    def around(self) -> Surroundings:
+        """The same as the model takes it."""
+        return Surroundings(
+            _rows(self.edges), _rows(self.queues), _rows(self.breakers), _rows(self.propagation)
+        )
+
+    @property
+    def window_s(self) -> float | None:
+        """Seconds that the edges were measured over, None: since the services began."""
+        return self.edges.window_s if isinstance(self.edges, Rows) else None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A saga with everything concluded about it, as of `now_ns`."""
+
+    detail: SagaDetail
+    story: Story
+    verdict: Verdict
+    sentence: str
+    now_ns: int
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether more may come."""
+        return self.verdict.awaited is not None
+
+
+def _rows(answer: Answer[R]) -> tuple[R, ...] | None:
+    return None if isinstance(answer, NotKnown) else answer.rows
+
+
+def source() -> Source:
+    """The file that this visitor opened, else what the explorer was started for."""
+    opened: Source | None = st.session_state.get(_OPENED)
+    return opened or _started_for()
+
+
+def look_at(opened: Source | None) -> None:
+    """Read from `opened` from now on, None: again from what the explorer was started for."""
+    st.session_state[_OPENED] = opened
+    forget()
+
+
+def now_ns() -> int:
+    """The time at which the source is looked at, nanoseconds."""
+    return source().as_of_ns or time.time_ns()
+
+
+def is_live() -> bool:
+    """Whether pages should follow what happens: not for a file, nor when the visitor said no."""
+    return source().as_of_ns is None and bool(st.session_state.get("live", True))
+
+
+def figures() -> Figures:
+    """What the metrics say, at most 2 seconds old."""
+    return _figures(source().label, source)
+
+
+def opened(saga_id: str) -> Opened | None:
+    """A saga, at most 2 seconds old; None if the source has none of this id."""
+    return _opened(source().label, saga_id, source)
+
+
+def stories(name: str) -> tuple[Story, ...]:
+    """The latest healthy sagas of this name, at most a minute old."""
+    return _stories(source().label, name, source)
+
+
+def saga_names() -> Answer[str]:
+    """Names of sagas, at most a minute old."""
+    return _saga_names(source().label, source)
+
+
+def forget() -> None:
+    """Ask the source again for everything."""
+    for remembered in (_figures, _opened, _stories, _saga_names):
+        remembered.clear()
+
+
+@st.cache_resource(show_spinner=False)
+def _started_for() -> Source:
+    return options.of_this_process().source()
+
+
+@st.cache_resource(ttl=2, max_entries=8, show_spinner=False)
+def _figures(label: str, _source: Callable[[], Source]) -> Figures:
+    asked = _source()
+    return Figures(asked.edges(), asked.queues(), asked.breakers(), asked.propagation())
+
+
+@st.cache_resource(ttl=2, max_entries=16, show_spinner="Reading all its traces …")
+def _opened(label: str, saga_id: str, _source: Callable[[], Source]) -> Opened | None:
+    detail = _source().saga(saga_id)
+    if detail is None:
+        return None
+    now = now_ns()
+    story = stitch(detail, correct_skew=True)
+    usual = _usual(detail)
+    verdict = judge(story, now, usual, figures().around)
+    return Opened(detail, story, verdict, explain(story, verdict), now)
+
+
+def _usual(detail: SagaDetail) -> Usual:
+    return learn(stories(detail.saga.name), besides=detail.saga.id)
+
+
+@st.cache_resource(ttl=60, max_entries=16, show_spinner=False)
+def _stories(label: str, name: str, _source: Callable[[], Source]) -> tuple[Story, ...]:
+    return tuple(stitch(detail) for detail in _source().samples(name))
+
+
+@st.cache_resource(ttl=60, max_entries=16, show_spinner=False)
+def _saga_names(label: str, _source: Callable[[], Source]) -> Answer[str]:
+    return _source().saga_names()
