@@ -1,4 +1,4 @@
-"""The list of sagas: what a row says, filters, orders, pages, counts and names."""
+"""The list of sagas: filters, orders, pages, counts and names."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,131 +6,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.embedded import build
-from tests.embedded.build import SECOND
 from tests.embedded.running import Client, collector
+from tests.embedded.sagas import NOON, at, saga
 
 DAY = 24 * 3600
-NOON = 1_700_000_000
-FAILED = Status(code=Status.STATUS_CODE_ERROR)
-
-
-def _saga(saga: str, start: float = 0, end: float = 1, name: str = "order", **more: Any) -> Span:
-    """A span that names the saga, between seconds after noon; `more` are its saga attributes."""
-    said = {f"saga.{key.replace('_', '.')}": value for key, value in more.items()}
-    return build.span(
-        attributes={"saga.id": saga, "saga.name": name, **said},
-        start_time_unix_nano=_at(start),
-        end_time_unix_nano=_at(end),
-    )
-
-
-def _at(seconds: float) -> int:
-    return NOON * SECOND + round(seconds * SECOND)
-
-
-def _step(name: str, start: float, end: float, failed: bool = False, **more: Any) -> Span:
-    more = {"step": name, "step_kind": "action", **more}
-    span = _saga("order-1", start, end, **more)
-    if failed:
-        span.status.CopyFrom(FAILED)
-    return span
-
-
-def _started(name: str, at: float, span_id: bytes = b"\x07" * 8) -> LogRecord:
-    said = {"saga.id": "order-1", "saga.step": name, "saga.step.kind": "action"}
-    return build.log(
-        event_name="saga.step.started",
-        attributes=said,
-        time_unix_nano=_at(at),
-        span_id=span_id,
-    )
 
 
 def _ids(client: Client, **params: Any) -> list[str]:
     return [row["id"] for row in client.data("/api/sagas", **params)]
-
-
-def _row(client: Client) -> dict[str, Any]:
-    [row] = client.data("/api/sagas")
-    return dict(row)
-
-
-# -- rows -------------------------------------------------------------------------------------
-
-
-def test_a_row_has_its_steps_in_order_with_results(client: Client) -> None:
-    """Name, kind, exact times and how it went, of actions and compensations, open ones too."""
-    undo = {"step_kind": "compensation", "compensates": "reserve"}
-    client.send(build.logs([_started("notify", 9)]))
-    client.send(build.traces([_step("charge", 3, 4, failed=True), _step("reserve", 1, 2)]))
-    client.send(build.traces([_step("undo reserve", 5, 6, **undo)]))
-    row = _row(client)
-
-    assert [tuple(step.values()) for step in row["steps"]] == [
-        ("reserve", "action", _at(1), _at(2), "ok"),
-        ("charge", "action", _at(3), _at(4), "error"),
-        ("undo reserve", "compensation", _at(5), _at(6), "ok"),
-        ("notify", "action", _at(9), None, "open"),
-    ]
-    assert (row["step"], row["failed_step"], row["retries"]) == ("notify", "charge", 0)
-    assert (row["started_ns"], row["active_ns"]) == (_at(1), _at(9))
-
-
-def test_a_step_tried_again_is_one_step_with_retries(client: Client) -> None:
-    """The last attempt tells how it went; what had succeeded and is repeated is a step anew."""
-    spans = [_step("charge", n, n + 0.5, failed=n < 2) for n in range(3)]
-    client.send(build.traces([*reversed(spans), _step("charge", 3, 4), _step("ship", 5, 6)]))
-    row = _row(client)
-
-    assert [(step["started_ns"], step["ended_ns"]) for step in row["steps"]] == [
-        (_at(0), _at(2.5)),
-        (_at(3), _at(4)),
-        (_at(5), _at(6)),
-    ]
-    assert {step["result"] for step in row["steps"]} == {"ok"}
-    assert (row["retries"], row["failed_step"], row["step"]) == (2, None, "ship")
-
-
-def test_attempts_of_calls_are_retries_once(client: Client) -> None:
-    """An attempt that holds a step's attempt counts once; a call within a step counts too."""
-    attempts = [_saga("order-1", n, n + 1) for n in range(3)]
-    for number, span in enumerate(attempts, start=1):
-        span.attributes.extend(build.pairs({"otel_kit.retry.attempt": number}))
-    client.send(build.traces([_step("charge", 0.1, 0.9, failed=True), attempts[0]]))
-    client.send(build.traces([_step("charge", 1.1, 1.9), *attempts[1:]]))
-    nonsense = _saga("order-1", 5, 6)
-    nonsense.attributes.extend(build.pairs({"otel_kit.retry.attempt": "again"}))
-    client.send(build.traces([nonsense]))
-
-    assert _row(client)["retries"] == 2
-
-
-def test_a_saga_of_very_many_steps_shows_the_latest(client: Client) -> None:
-    """A row stays small: 50 steps, and the failed one is named even if it is not among them."""
-    steps = [_step(f"step {n}", n, n + 1, failed=n == 3) for n in range(120)]
-    client.send(build.traces(steps))
-    row = _row(client)
-
-    assert [step["name"] for step in row["steps"]] == [f"step {n}" for n in range(70, 120)]
-    assert row["failed_step"] == "step 3"
-
-
-def test_a_saga_is_as_long_as_its_traces_in_whatever_order_they_arrive(client: Client) -> None:
-    """A span that does not name the saga counts for the last activity, sent before or after."""
-    for saga, turn in (("a", 1), ("b", -1)):
-        named = _saga(saga, 0, 1, outcome="completed")
-        unnamed = build.span(
-            trace_id=named.trace_id, start_time_unix_nano=_at(1), end_time_unix_nano=_at(7)
-        )
-        for span in (named, unnamed)[::turn]:
-            client.send(build.traces([span]))
-
-    rows = client.data("/api/sagas")
-    assert [(row["active_ns"], row["duration_s"]) for row in rows] == [(_at(7), 7.0)] * 2
 
 
 # -- filters ----------------------------------------------------------------------------------
@@ -138,19 +23,19 @@ def test_a_saga_is_as_long_as_its_traces_in_whatever_order_they_arrive(client: C
 
 def test_the_list_is_narrowed_by_time(client: Client) -> None:
     """From `started_after` on, until just before `started_before`; exactly, in nanoseconds."""
-    client.send(build.traces([_saga(f"o-{n}", n, n + 1) for n in range(4)]))
+    client.send(build.traces([saga(f"o-{n}", n, n + 1) for n in range(4)]))
 
     assert _ids(client, started_after=NOON + 1, started_before=NOON + 3) == ["o-2", "o-1"]
     assert _ids(client, started_after=NOON + 1.5) == ["o-3", "o-2"]
-    assert _ids(client, started_after_ns=_at(2)) == ["o-3", "o-2"]
-    assert _ids(client, started_after_ns=_at(2) + 1) == ["o-3"]
-    assert _ids(client, started_before_ns=_at(1)) == ["o-0"]
+    assert _ids(client, started_after_ns=at(2)) == ["o-3", "o-2"]
+    assert _ids(client, started_after_ns=at(2) + 1) == ["o-3"]
+    assert _ids(client, started_before_ns=at(1)) == ["o-0"]
     assert _ids(client, started_before="1.7e9") == []
 
 
 def test_the_list_is_narrowed_by_duration(client: Client) -> None:
     """A finished saga lasts to its end, any other until now."""
-    done = [_saga(f"o-{n}", 0, n, outcome="completed") for n in (1, 2, 3)]
+    done = [saga(f"o-{n}", 0, n, outcome="completed") for n in (1, 2, 3)]
     running = build.span(attributes={"saga.id": "running"}, seconds_ago=DAY)
     client.send(build.traces([*done, running]))
 
@@ -162,7 +47,7 @@ def test_the_list_is_narrowed_by_duration(client: Client) -> None:
 def test_several_states_can_be_asked_for(client: Client) -> None:
     """With commas or repeated."""
     ends = ("completed", "failed", "compensated")
-    client.send(build.traces([_saga(end, outcome=end) for end in ends]))
+    client.send(build.traces([saga(end, outcome=end) for end in ends]))
     params = [("state", "failed"), ("state", "compensated,stuck")]
     answer = client.http.get(f"{client.query_url}/api/sagas", params=params)
 
@@ -215,9 +100,9 @@ def test_unknown_states_and_orders_are_refused_with_those_known(
 def test_the_stalest_are_those_in_progress_quiet_the_longest_first(client: Client) -> None:
     """Running, stuck and compensating sagas by their last activity; none that has ended."""
     undo = {"step": "undo", "step_kind": "compensation"}
-    client.send(build.traces([_saga("compensating", 0, 5, **undo), _saga("stuck", 3, 4)]))
+    client.send(build.traces([saga("compensating", 0, 5, **undo), saga("stuck", 3, 4)]))
     client.send(build.traces([build.span(attributes={"saga.id": "running"})]))
-    client.send(build.traces([_saga("old", 0, 9), _saga("done", 0, 1, outcome="failed")]))
+    client.send(build.traces([saga("old", 0, 9), saga("done", 0, 1, outcome="failed")]))
 
     assert _ids(client, sort="stalest") == ["stuck", "compensating", "old", "running"]
     assert _ids(client, sort="stalest", state="stuck") == ["stuck", "old"]
@@ -262,8 +147,8 @@ def _send(client: Client, name: str, when: str, times: list[tuple[int, int]]) ->
     """Sagas in progress that start and last as `times` say; returns their ids."""
     ids = [f"{name} {when} {place}" for place in range(len(times))]
     spans = [
-        _saga(saga, start, start + length, name)
-        for saga, (start, length) in zip(ids, times, strict=True)
+        saga(each, start, start + length, name)
+        for each, (start, length) in zip(ids, times, strict=True)
     ]
     client.send(build.traces(spans))
     return set(ids)
@@ -283,8 +168,8 @@ def _pages(client: Client, **params: Any) -> Iterator[list[dict[str, Any]]]:
 def test_sagas_are_counted_by_state(client: Client) -> None:
     """Every state has its number, zero too, of all sagas or of those that fit the filters."""
     ends = ("completed", "completed", "failed", "")
-    client.send(build.traces([_saga(f"o-{n}", n, outcome=end) for n, end in enumerate(ends)]))
-    client.send(build.traces([_saga("x", 9, name="refund", outcome="failed")], "billing"))
+    client.send(build.traces([saga(f"o-{n}", n, outcome=end) for n, end in enumerate(ends)]))
+    client.send(build.traces([saga("x", 9, name="refund", outcome="failed")], "billing"))
 
     def counts(**params: Any) -> dict[str, int]:
         answer = client.get("/api/saga_counts", **params).json()
@@ -308,7 +193,7 @@ def test_sagas_are_counted_by_state(client: Client) -> None:
 def test_names_of_sagas_are_listed_page_by_page(client: Client) -> None:
     """Each once, sorted; a saga that says no name adds none."""
     given = ("refund", "order", "order", "", "Åland")
-    client.send(build.traces([_saga(f"o-{n}", name=name) for n, name in enumerate(given)]))
+    client.send(build.traces([saga(f"o-{n}", name=name) for n, name in enumerate(given)]))
     page = client.get("/api/saga_names", limit=2).json()
     rest = client.get("/api/saga_names", limit=2, cursor=page["next"]).json()
 
@@ -317,9 +202,9 @@ def test_names_of_sagas_are_listed_page_by_page(client: Client) -> None:
     assert client.get("/api/saga_names", cursor="abc").status_code == 400
 
 
-@pytest.mark.parametrize("saga", ["counts", "names", "saga_counts"])
-def test_no_saga_is_hidden_by_another_path(client: Client, saga: str) -> None:
+@pytest.mark.parametrize("name", ["counts", "names", "saga_counts"])
+def test_no_saga_is_hidden_by_another_path(client: Client, name: str) -> None:
     """Whatever a saga is called, it can be asked for."""
-    client.send(build.traces([_saga(saga)]))
+    client.send(build.traces([saga(name)]))
 
-    assert client.data(f"/api/sagas/{saga}")[0]["id"] == saga
+    assert client.data(f"/api/sagas/{name}")[0]["id"] == name
