@@ -6,7 +6,7 @@ one that stands for all of them.  A narrower window shows more of each.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from otel_kit.explorer.model.critical_path import Label, Piece
 from otel_kit.explorer.model.segments import Segment, SegmentKind
@@ -95,9 +95,7 @@ def extent(segments: Sequence[Segment], started_ns: int, ended_ns: int) -> Windo
     return min(first, started_ns), max(last, ended_ns, min(first, started_ns) + 1)
 
 
-def timeline(
-    segments: Sequence[Segment], window: Window, pieces: Sequence[Piece] = ()
-) -> Timeline:
+def timeline(segments: Sequence[Segment], window: Window, pieces: Sequence[Piece] = ()) -> Timeline:
     """Rows, lanes and bars of the `segments`, by start, that a window shows."""
     packed = [
         (service, step, gathered, _packed(within))
