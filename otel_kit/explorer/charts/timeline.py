@@ -57,6 +57,9 @@ class Clicked:
         return cls(str(trace_id), str(span_id), int(started_ns), int(ended_ns), int(many))
 
 
+_BAD: Final = ("dead_letter", "missing")
+
+
 def draw(
     story: Story,
     drawn: Timeline,
@@ -128,6 +131,8 @@ def _bars(story: Story, places: Layout, palette: Palette, scale: Scale) -> Itera
     looks: dict[str, list[Placed]] = {}
     for placed in places.bars:
         looks.setdefault(_look(placed.bar), []).append(placed)
+    for alike in looks.values():  # The legend looks like the first, and the last lies on top.
+        alike.sort(key=lambda placed: bool(placed.bar.errors))
     for look, name in _LEGEND.items():
         if look in looks:
             yield _trace(story, look, name, looks[look], palette, scale, places.lane)
@@ -228,7 +233,8 @@ def _marks(
         x=[scale.at(mark.time_ns) for mark in shown],
         y=[heights[mark.span] for mark in shown],
         marker={
-            "symbol": [_SYMBOLS[mark.kind] for mark in shown], "size": 11, "color": palette.ink,
+            "symbol": [_SYMBOLS[mark.kind] for mark in shown], "size": 11,
+            "color": [palette.error if mark.kind in _BAD else palette.ink for mark in shown],
             "line": {"color": palette.page, "width": 1.5},
         },
         customdata=[Clicked(*m.span, m.time_ns, m.time_ns, 1).packed() for m in shown],

@@ -19,6 +19,7 @@ WIDTH_PX: Final = 1200
 MAX_BARS: Final = 1500
 MAX_ROWS: Final = 100
 """What would be in further rows is in one more."""
+_WAITS: Final = ("queue", "backoff")
 MAX_LANES: Final = 8
 """In one row; what overlaps more than that is merged in the last one."""
 
@@ -39,8 +40,8 @@ class Bar:
 
     @property
     def errors(self) -> int:
-        """How many of the segments ended in an error."""
-        return sum(bool(segment.error) for segment in self.segments)
+        """How many of the segments failed; waiting for something that fails later is no failure."""
+        return sum(bool(segment.error) and segment.kind not in _WAITS for segment in self.segments)
 
     @property
     def compensation(self) -> bool:

@@ -27,7 +27,8 @@ def colours(palette: Palette) -> dict[str, str]:
     return {
         **states, "muted": palette.muted, "line": palette.line, "surface": palette.surface,
         "error": palette.error, "good": palette.good, "undo": palette.compensation,
-        "open": palette.kinds["open"], "retry": palette.kinds["backoff"], "warn": palette.kinds["queue"],
+        "open": palette.kinds["open"], "retry": palette.kinds["backoff"],
+        "warn": palette.states["stuck"],
     }  # fmt: skip
 
 

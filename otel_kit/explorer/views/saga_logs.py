@@ -8,6 +8,7 @@ import streamlit as st
 from otel_kit.explorer.model import logs, words
 from otel_kit.explorer.views import log_lines, reading
 from otel_kit.explorer.views.reading import Opened
+from otel_kit.records import LogRecord
 
 _PAGE: Final = 200
 
@@ -32,7 +33,7 @@ def show(opened: Opened) -> None:
     log_lines.show(lines, story.started_ns, key="log_lines")
 
 
-def _asked(lines: Sequence[logs.LogRecord]) -> logs.Filter:
+def _asked(lines: Sequence[LogRecord]) -> logs.Filter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         said = st.text_input(
             "Text", key="log_text", bind="query-params", live=True, width=300,

@@ -46,10 +46,12 @@ def show(opened: Opened) -> None:
 
 def _hint(drawn: Timeline) -> str:
     merged = sum(len(bar.segments) > 1 for bar in drawn.bars)
-    apart = (
-        f" {words.count(merged, 'bar')} stand for several that are too narrow;" if merged else ""
-    )
-    return f"Drag across to zoom in;{apart} click a bar for its details."
+    said = "Drag across to zoom in; click a bar for its details."
+    if merged:
+        said += (
+            f" {words.count(merged, 'bar')} of these stand for several too narrow to tell apart."
+        )
+    return said
 
 
 # -- the window ------------------------------------------------------------------------------------
