@@ -30,6 +30,11 @@ def to_saga(saga_id: str, *, view: str = "", span: SpanKey | None = None) -> str
     return to(SAGA, id=saga_id, view=view, span=".".join(span) if span else "")
 
 
+def here(**parameters: str) -> str:
+    """The address of this page as it stands, with `parameters` set; empty ones are left out."""
+    return to(SAGA, **{**st.query_params.to_dict(), **parameters})
+
+
 def go(address: str) -> NoReturn:
     """Open one of the addresses made here, without a new session."""
     parts = urlsplit(address)

@@ -5,7 +5,15 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from otel_kit.explorer.views import reading, saga_head, saga_traces, shell
+from otel_kit.explorer.views import (
+    reading,
+    saga_head,
+    saga_logs,
+    saga_timeline,
+    saga_traces,
+    shell,
+    span_panel,
+)
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -16,6 +24,8 @@ class _Section(NamedTuple):
 
 
 SECTIONS: Final = {
+    "timeline": _Section("Timeline", "view_timeline", saga_timeline.show),
+    "logs": _Section("Logs", "notes", saga_logs.show),
     "traces": _Section("Traces", "account_tree", saga_traces.show),
 }
 """By the name that the URL carries in ``view``.  To add one: a module with ``show(opened)``."""
@@ -51,3 +61,4 @@ def _body(saga_id: str) -> None:
             key="view", bind="query-params", label_visibility="collapsed",
         )  # fmt: skip
         SECTIONS[chosen].show(opened)
+        span_panel.show(opened)
