@@ -33,6 +33,11 @@ def number(many: float) -> str:
     return f"{many:,.0f}".replace(",", " ")
 
 
+def share(part: float) -> str:
+    """``86 %`` for 0.86, ``< 1 %`` for what is not nothing."""
+    return "< 1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:

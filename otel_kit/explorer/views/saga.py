@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from otel_kit.explorer.views import reading, saga_head, saga_traces, shell
+from otel_kit.explorer.views import reading, saga_head, saga_path, saga_traces, shell
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -16,6 +16,7 @@ class _Section(NamedTuple):
 
 
 SECTIONS: Final = {
+    "path": _Section("Critical path", "route", saga_path.show),
     "traces": _Section("Traces", "account_tree", saga_traces.show),
 }
 """By the name that the URL carries in ``view``.  To add one: a module with ``show(opened)``."""
