@@ -57,9 +57,10 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
     """
     bars = list(_bars(path.pieces))
     begin = bars[0].started_ns if bars else 0
-    unit = axis.unit(sum(bar.width_ns for bar in bars))
+    total = sum(bar.width_ns for bar in bars)
+    unit = axis.unit(total)
     framed = [any(piece.span == selected for piece in bar.pieces) for bar in bars]
-    figure = blank(palette, height=104, uirevision="path", bargap=0)
+    figure = blank(palette, height=112, uirevision="path", bargap=0)
     figure.add_bar(
         orientation="h",
         y=[""] * len(bars),
@@ -76,8 +77,10 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
         customdata=[bar.chief.span for bar in bars],
         unselected={"marker": {"opacity": 1}},
     )
-    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"})
-    figure.update_xaxes(ticksuffix=unit.suffix, showgrid=False, zeroline=False)
+    figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"}, margin_b=28)
+    figure.update_xaxes(
+        ticksuffix=unit.suffix, range=[0, total / unit.ns], showgrid=False, zeroline=False
+    )
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure
 
@@ -158,10 +161,7 @@ def _marker(
     colours = [palette.kinds[label] for label in labels]
     return {
         "color": colours,
-        "line": {
-            "color": [palette.ink if frame else palette.page for frame in framed] or palette.page,
-            "width": [2 if frame else 0.5 for frame in framed] or 0,
-        },
+        "line": {"color": palette.ink, "width": [2 if frame else 0 for frame in framed] or 0},
         "pattern": {
             "shape": [_PRESUMED if each else "" for each in presumed],
             "fgcolor": palette.ink,

@@ -1,11 +1,14 @@
 """What all figures have in common: an empty one in the palette's colours."""
 
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
 from otel_kit.explorer.charts.palette import Palette
+
+_FONT: Final = '"Source Sans", sans-serif'
+"""That of the pages around."""
 
 
 def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.Figure:
@@ -23,7 +26,7 @@ def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.
             "margin": {"l": left, "r": 8, "t": 8, "b": 8},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": palette.ink, "size": 13},
+            "font": {"color": palette.ink, "size": 13, "family": _FONT},
             "hoverlabel": {
                 "bgcolor": palette.surface,
                 "bordercolor": palette.line,

@@ -5,7 +5,15 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from otel_kit.explorer.views import reading, saga_head, saga_path, saga_traces, shell
+from otel_kit.explorer.views import (
+    reading,
+    saga_head,
+    saga_ledger,
+    saga_path,
+    saga_sequence,
+    saga_traces,
+    shell,
+)
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -17,9 +25,13 @@ class _Section(NamedTuple):
 
 SECTIONS: Final = {
     "path": _Section("Critical path", "route", saga_path.show),
+    "sequence": _Section("Sequence", "swap_horiz", saga_sequence.show),
+    "ledger": _Section("Steps and compensations", "undo", saga_ledger.show),
     "traces": _Section("Traces", "account_tree", saga_traces.show),
 }
 """By the name that the URL carries in ``view``.  To add one: a module with ``show(opened)``."""
+
+_CHOSEN: Final = "section"
 
 
 def page() -> None:
@@ -46,9 +58,23 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        chosen = st.segmented_control(
-            "View", list(SECTIONS), default=next(iter(SECTIONS)), required=True,
-            format_func=lambda name: f":material/{SECTIONS[name].icon}: {SECTIONS[name].title}",
-            key="view", bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
-        SECTIONS[chosen].show(opened)
+        SECTIONS[_chosen()].show(opened)
+
+
+def _chosen() -> str:
+    """The section that the URL names, else the first.
+
+    Streamlit's own binding would put the title into the URL, with its icon.
+    """
+    named = st.query_params.get("view", "")
+    st.session_state[_CHOSEN] = named if named in SECTIONS else next(iter(SECTIONS))
+    chosen = st.segmented_control(
+        "View", list(SECTIONS), required=True, key=_CHOSEN, on_change=_choose,
+        format_func=lambda name: f":material/{SECTIONS[name].icon}: {SECTIONS[name].title}",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    return chosen or next(iter(SECTIONS))
+
+
+def _choose() -> None:
+    st.query_params["view"] = st.session_state[_CHOSEN]

@@ -63,10 +63,11 @@ def _tiles(path: CriticalPath) -> str:
 
 def _tile(label: Label, took_ns: int, total_ns: int) -> str:
     none = "" if took_ns else " none"
+    took = words.duration(took_ns / 1e9) if took_ns else ""
     return (
         f'<div class="tile{none}" style="--c:var(--kind-{label})">'
         f"<dt>{critical_path.LABELS[label]}</dt>"
-        f"<dd><b>{escape(words.share(took_ns / total_ns))}</b> {words.duration(took_ns / 1e9)}</dd>"
+        f"<dd><b>{escape(words.share(took_ns / total_ns))}</b> {took}</dd>"
         f'<dd class="meaning">{_MEANING[label]}</dd></div>'
     )
 
