@@ -46,9 +46,11 @@ def sentence(book: Ledger, state: State) -> str:
     """What was undone, in which order, and what should have been; `names` in backticks."""
     undone = [entry for entry in book.entries if entry.result == "compensated"]
     clauses = [_undone_words(len(undone), book)] if undone else []
-    for entry in book.entries:
-        if entry.result in _AMISS:
-            clauses.append(f"{_AMISS[entry.result]} `{_undoes(entry)}`")
+    clauses += [
+        f"{_AMISS[entry.result]} `{_undoes(entry)}`"
+        for entry in book.entries
+        if entry.result in _AMISS
+    ]
     if not clauses:
         return "Nothing was undone." if state in _UNDONE else "Nothing had to be undone so far."
     partly = "Partially compensated: " if book.partial else ""

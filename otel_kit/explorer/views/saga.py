@@ -7,6 +7,7 @@ import streamlit as st
 
 from otel_kit.explorer.views import (
     reading,
+    saga_compare,
     saga_head,
     saga_ledger,
     saga_path,
@@ -27,6 +28,7 @@ SECTIONS: Final = {
     "path": _Section("Critical path", "route", saga_path.show),
     "sequence": _Section("Sequence", "swap_horiz", saga_sequence.show),
     "ledger": _Section("Steps and compensations", "undo", saga_ledger.show),
+    "compare": _Section("Compare", "compare_arrows", saga_compare.show),
     "traces": _Section("Traces", "account_tree", saga_traces.show),
 }
 """By the name that the URL carries in ``view``.  To add one: a module with ``show(opened)``."""
