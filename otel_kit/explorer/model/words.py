@@ -38,6 +38,11 @@ def share(part: float) -> str:
     return "< 1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")
 
 
+def window(seconds: float | None) -> str:
+    """``within the last 15 m``; None: ``since the services began``."""
+    return f"within the last {duration(seconds)}" if seconds else "since the services began"
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:
