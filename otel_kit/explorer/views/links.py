@@ -11,6 +11,7 @@ from otel_kit.explorer.model.facts import SpanKey
 SAGAS: Final = ""
 SAGA: Final = "saga"
 COMPARE: Final = "compare"
+FILE: Final = "file"
 _PAGES: Final = "otel_kit.pages"
 
 

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from otel_kit.explorer.views import reading, saga_head, saga_traces, shell
+from otel_kit.explorer.views import reading, saga_actions, saga_head, saga_traces, shell
+from otel_kit.explorer.views.markdown import plain
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -32,7 +33,8 @@ def page() -> None:
         opened = reading.opened(saga_id)
         if opened is None:
             shell.heading(saga_id)
-            st.warning(f"{reading.source().label} has no saga “{saga_id}”.")
+            st.warning(plain(f"{reading.source().label} has no saga “{saga_id}”."))
+            shell.again_soon()
             return
         every = shell.REFRESH_S if opened.in_progress and reading.is_live() else None
         st.fragment(_body, run_every=every)(saga_id)
@@ -45,9 +47,11 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        chosen = st.segmented_control(
-            "View", list(SECTIONS), default=next(iter(SECTIONS)), required=True,
-            format_func=lambda name: f":material/{SECTIONS[name].icon}: {SECTIONS[name].title}",
-            key="view", bind="query-params", label_visibility="collapsed",
-        )  # fmt: skip
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            chosen = st.segmented_control(
+                "View", list(SECTIONS), default=next(iter(SECTIONS)), required=True,
+                format_func=lambda name: f":material/{SECTIONS[name].icon}: {SECTIONS[name].title}",
+                key="view", bind="query-params", label_visibility="collapsed",
+            )  # fmt: skip
+            saga_actions.show(opened)
         SECTIONS[chosen].show(opened)
