@@ -49,6 +49,21 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         Embedded(tmp_path, **PORTS).start()
 
 
+def test_an_older_database_is_refused_and_kept(tmp_path: Path) -> None:
+    """A store that an earlier version laid out is named, with what can be done, and not touched."""
+    file = tmp_path / "telemetry.db"
+    with collector(tmp_path):
+        pass
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = file.read_bytes()
+
+    with pytest.raises(DataUnusable, match=r"older otel_kit.* remove it, or choose another --data"):
+        Embedded(tmp_path, **PORTS).start()
+    assert file.read_bytes() == before
+
+
 def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
     """Two collectors do not share a data directory."""
     with collector(tmp_path), pytest.raises(DataUnusable, match="in use"):

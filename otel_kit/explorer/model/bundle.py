@@ -25,6 +25,7 @@ from otel_kit.records import (
     SagaDetail,
     SagaRecord,
     SpanRecord,
+    StepRecord,
     TraceRecord,
 )
 
@@ -161,12 +162,14 @@ _NESTED: Final = ("duration", "queue", "wait")
 
 
 def _record(kind: type[R], row: Mapping[str, Any]) -> R:
-    """A flat record; every value must be of the type that the field has."""
+    """A record; every value must be of the type that the field has."""
     known = {each.name: _annotation(each.type) for each in fields(kind)}  # type: ignore[arg-type]
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in row.items():
         if name in _NESTED and name in known:
             values[name] = _record(Quantiles, value)
+        elif name == "steps" and name in known:
+            values[name] = tuple(_record(StepRecord, step) for step in value)
         elif name in known:
             values[name] = _checked(name, value, known[name])
     return kind(**values)
