@@ -7,6 +7,7 @@ from otel_kit.explorer.views import (
     compare,
     edges,
     links,
+    open_file,
     propagation,
     queues,
     saga,
@@ -30,7 +31,10 @@ PAGES = [
         compare.page, title="Compare", icon=":material/compare_arrows:", url_path=links.COMPARE
     ),
     st.Page(saga.page, title="Saga", url_path=links.SAGA, visibility="hidden"),
+    st.Page(open_file.page, title="Open file", icon=":material/draft:", url_path=links.FILE),
 ]
 links.know(PAGES)
-st.navigation(PAGES, position="top").run()
+chosen = st.navigation(PAGES, position="top")
+open_file.banner()
+chosen.run()
 shell.foot()

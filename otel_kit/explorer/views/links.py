@@ -17,6 +17,7 @@ EDGES: Final = "edges"
 QUEUES: Final = "queues"
 BREAKERS: Final = "breakers"
 PROPAGATION: Final = "propagation"
+FILE: Final = "file"
 _PAGES: Final = "otel_kit.pages"
 
 

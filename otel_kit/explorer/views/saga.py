@@ -7,6 +7,7 @@ import streamlit as st
 
 from otel_kit.explorer.views import (
     reading,
+    saga_actions,
     saga_compare,
     saga_head,
     saga_ledger,
@@ -18,6 +19,7 @@ from otel_kit.explorer.views import (
     shell,
     span_panel,
 )
+from otel_kit.explorer.views.markdown import plain
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -52,7 +54,8 @@ def page() -> None:
         opened = reading.opened(saga_id)
         if opened is None:
             shell.heading(saga_id)
-            st.warning(f"{reading.source().label} has no saga “{saga_id}”.")
+            st.warning(plain(f"{reading.source().label} has no saga “{saga_id}”."))
+            shell.again_soon()
             return
         every = shell.REFRESH_S if opened.in_progress and reading.is_live() else None
         st.fragment(_body, run_every=every)(saga_id)
@@ -65,7 +68,10 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        SECTIONS[_chosen()].show(opened)
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            chosen = _chosen()
+            saga_actions.show(opened)
+        SECTIONS[chosen].show(opened)
         span_panel.show(opened)
 
 
