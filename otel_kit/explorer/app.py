@@ -4,8 +4,10 @@ import streamlit as st
 
 from otel_kit.explorer.views import (
     breakers,
+    compare,
     edges,
     links,
+    open_file,
     propagation,
     queues,
     saga,
@@ -25,8 +27,14 @@ PAGES = [
     st.Page(
         propagation.page, title="Propagation", icon=":material/link:", url_path=links.PROPAGATION
     ),
+    st.Page(
+        compare.page, title="Compare", icon=":material/compare_arrows:", url_path=links.COMPARE
+    ),
     st.Page(saga.page, title="Saga", url_path=links.SAGA, visibility="hidden"),
+    st.Page(open_file.page, title="Open file", icon=":material/draft:", url_path=links.FILE),
 ]
 links.know(PAGES)
-st.navigation(PAGES, position="top").run()
+chosen = st.navigation(PAGES, position="top")
+open_file.banner()
+chosen.run()
 shell.foot()

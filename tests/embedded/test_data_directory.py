@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from otel_kit._listening import PortTaken
 from otel_kit.embedded import Embedded
-from otel_kit.embedded.problems import DataUnusable, PortTaken
+from otel_kit.embedded.problems import DataUnusable
 from otel_kit.exceptions import InvalidSetting
 from tests.embedded.running import collector
 

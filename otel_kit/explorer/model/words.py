@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 def duration(seconds: float) -> str:
     """``320 µs``, ``45 ms``, ``1.9 s``, ``4 m 10 s``, ``2 h 5 m``, ``3 d 4 h``."""
-    if seconds < 0.001:
+    if seconds < 0.0009995:
         return f"{max(0.0, seconds) * 1e6:.0f} µs"
     if seconds < 0.9995:
         return f"{seconds * 1e3:.0f} ms"

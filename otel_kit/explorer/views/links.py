@@ -17,6 +17,7 @@ EDGES: Final = "edges"
 QUEUES: Final = "queues"
 BREAKERS: Final = "breakers"
 PROPAGATION: Final = "propagation"
+FILE: Final = "file"
 _PAGES: Final = "otel_kit.pages"
 
 
@@ -34,6 +35,11 @@ def to(page: str, **parameters: str) -> str:
 def to_saga(saga_id: str, *, view: str = "", span: SpanKey | None = None) -> str:
     """The address of a saga's page."""
     return to(SAGA, id=saga_id, view=view, span=".".join(span) if span else "")
+
+
+def here(**parameters: str) -> str:
+    """The address of this page as it stands, with `parameters` set; empty ones are left out."""
+    return to(SAGA, **{**st.query_params.to_dict(), **parameters})
 
 
 def to_map(selected: EdgeKey | str | None = None, *, saga_id: str = "") -> str:
