@@ -68,9 +68,9 @@ def figure(shown: Shown, palette: Palette) -> go.Figure:
     top, bottom = min(high, default=0.0) - 0.3, max(high, default=0.0) + 0.6
     made = blank(
         palette, height=round((bottom - top) * _ROW_PX), hovermode="closest",
-        hoverdistance=14, uirevision="map", dragmode="pan",
-        xaxis={"visible": False, "range": [-0.3, placed.width + 0.3]},
-        yaxis={"visible": False, "range": [bottom, top]},
+        hoverdistance=14, dragmode=False,
+        xaxis={"visible": False, "fixedrange": True, "range": [-0.3, placed.width + 0.3]},
+        yaxis={"visible": False, "fixedrange": True, "range": [bottom, top]},
         margin={"l": _beside(placed), "r": _beside(placed), "t": 4, "b": 4},
     )  # fmt: skip
     most = max((edge.calls for edge in shown.drawn.edges), default=0)
