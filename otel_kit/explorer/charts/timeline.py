@@ -46,17 +46,20 @@ class Clicked:
     ended_ns: int
     many: int
 
-    def packed(self) -> list[str | int]:
-        """As Plotly's ``customdata``; nanoseconds as text, a browser's numbers cannot hold them."""
-        return [self.trace_id, self.span_id, str(self.started_ns), str(self.ended_ns), self.many]
+    def packed(self) -> str:
+        """As Plotly's ``customdata``: text, as a browser's numbers cannot hold nanoseconds."""
+        return f"{self.started_ns} {self.ended_ns} {self.many} {self.trace_id}.{self.span_id}"
 
     @classmethod
-    def unpacked(cls, customdata: Sequence[Any]) -> "Clicked":
+    def unpacked(cls, customdata: str) -> "Clicked":
         """The other way round."""
-        trace_id, span_id, started_ns, ended_ns, many = customdata
-        return cls(str(trace_id), str(span_id), int(started_ns), int(ended_ns), int(many))
+        started_ns, ended_ns, many, key = customdata.split(" ", 3)
+        trace_id, _, span_id = key.partition(".")
+        return cls(trace_id, span_id, int(started_ns), int(ended_ns), int(many))
 
 
+_FAINT: Final = 0.3
+"""How opaque a bar is that stands for many, with nearly all of its time between them."""
 _BAD: Final = ("dead_letter", "missing")
 
 
@@ -167,6 +170,7 @@ def _marker(look: str, bars: Sequence[Bar], palette: Palette) -> dict[str, Any]:
     found: dict[str, Any] = {
         "color": colour,
         "cornerradius": 2,
+        "opacity": [_FAINT + (1 - _FAINT) * bar.density for bar in bars],
         "line": {
             "color": [palette.error if bar.errors else colour for bar in bars],
             "width": [1.6 if bar.errors else 0 for bar in bars],

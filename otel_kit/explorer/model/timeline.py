@@ -44,6 +44,12 @@ class Bar:
         return sum(bool(segment.error) and segment.kind not in _WAITS for segment in self.segments)
 
     @property
+    def density(self) -> float:
+        """The share of its time that the segments fill, from 0 to 1."""
+        length = self.ended_ns - self.started_ns
+        return min(1.0, sum(map(_duration, self.segments)) / length) if length else 1.0
+
+    @property
     def compensation(self) -> bool:
         """Whether it has to do with undoing."""
         return any(segment.compensation for segment in self.segments)

@@ -133,7 +133,7 @@ def _selected(started_ns: int, window: Window) -> None:
     if chosen.box:
         edges = sorted(float(edge) for edge in chosen.box[0]["x"])
         _look_at(started_ns, _within(_absolute(started_ns, edges), window))
-    elif carried := [point["customdata"] for point in chosen.points if point.get("customdata")]:
+    elif carried := [str(point["customdata"]) for point in chosen.points]:
         _clicked(started_ns, window, Clicked.unpacked(carried[-1]))
 
 
