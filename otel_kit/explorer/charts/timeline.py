@@ -103,17 +103,16 @@ def _blank(palette: Palette, places: Layout, scale: Scale, left: int) -> go.Figu
     found = figure.blank(palette, height=round(places.height) + _TOP + 8, left=left)
     found.update_layout(
         margin={"l": left, "r": 16, "t": _TOP, "b": 8, "autoexpand": False},
-        barmode="overlay", hovermode="closest", dragmode="select", selectdirection="h",
-        clickmode="event+select", uirevision="timeline", showlegend=True,
+        barmode="overlay", hovermode="closest", dragmode="zoom", clickmode="event+select",
+        uirevision=f"{first} {last}", showlegend=True,
         legend={
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yref": "container",
             "yanchor": "top", "font": {"size": 12}, "itemsizing": "constant",
             "bgcolor": "rgba(0,0,0,0)",
         },
-        newselection={"line": {"color": palette.ink, "width": 1, "dash": "dot"}},
     )  # fmt: skip
     found.update_xaxes(
-        range=[first, first + (last - first) * 1.01], side="top", fixedrange=True,
+        range=[first, first + (last - first) * 1.003], side="top",
         tickvals=values, ticktext=texts, zeroline=False,
     )  # fmt: skip
     found.update_yaxes(
@@ -151,7 +150,7 @@ def _trace(
     return go.Bar(
         name=name,
         orientation="h",
-        base=[scale.at(bar.started_ns) for bar in bars],
+        base=[scale.left(bar.started_ns) for bar in bars],
         x=[scale.width(bar.started_ns, bar.ended_ns) for bar in bars],
         y=[each.y for each in placed],
         width=lane - 3,
@@ -203,8 +202,8 @@ def _path(story: Story, drawn: Timeline, palette: Palette, scale: Scale) -> Iter
         return
     yield go.Bar(
         orientation="h",
-        base=[scale.at(each.started_ns) for each in drawn.path],
-        x=[scale.at(each.ended_ns) - scale.at(each.started_ns) for each in drawn.path],
+        base=[scale.left(each.started_ns) for each in drawn.path],
+        x=[scale.width(each.started_ns, each.ended_ns) for each in drawn.path],
         y=[PATH_Y] * len(drawn.path),
         width=11,
         marker={"color": [palette.kinds[each.label] for each in drawn.path], "line": {"width": 0}},
@@ -280,7 +279,7 @@ def _selection(
     for placed in places.bars:
         bar = placed.bar
         if any(segment.span == selected for segment in bar.segments):
-            start = scale.at(bar.started_ns)
+            start = scale.left(bar.started_ns)
             yield {
                 "type": "rect",
                 "x0": start, "x1": start + scale.width(bar.started_ns, bar.ended_ns),

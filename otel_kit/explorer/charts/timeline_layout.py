@@ -58,10 +58,15 @@ class Scale:
         """A place on the axis."""
         return (time_ns - self.start_ns) / 1e6
 
+    def left(self, started_ns: int) -> float:
+        """Where a bar begins within the window: what Plotly says of it stands at its end."""
+        return self.at(max(started_ns, self.window[0]))
+
     def width(self, started_ns: int, ended_ns: int) -> float:
-        """Never too narrow to be seen."""
+        """Of a bar within the window; never too narrow to be seen."""
         least = (self.window[1] - self.window[0]) / WIDTH_PX * _LEAST_BAR_PX
-        return max(ended_ns - started_ns, least) / 1e6
+        shown = min(ended_ns, self.window[1]) - max(started_ns, self.window[0])
+        return max(shown, least) / 1e6
 
 
 # -- rows ------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ REFRESH_S: Final = 3.0
 STYLE: Final = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4rem; padding-bottom: 3rem}
 [data-testid="stMetric"] [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
-.st-key-expected {display: none}
+.st-key-expected, [class*="_dragged_listener"] {display: none}
 </style>"""
 
 
