@@ -211,3 +211,19 @@ def test_a_row_is_made_of_traces_alone() -> None:
     assert (row.name, row.state, row.step) == ("order", "completed", "charge-payment")
     assert row.services == ["bank", "billing", "inventory", "orders", "web"]
     assert (row.duration_s, row.errors, row.trace_ids) == (0.1, 0, [made.trace_id(1)])
+
+
+def test_a_row_has_the_steps_as_the_saga_has_them() -> None:
+    """Attempts are one step, what is open has no end, and the last that failed is named."""
+    made = _compensated("unavailable", outcome="")
+    made.started("notify", 90, "mail")
+    row = summarise("order-1", made.detail().traces, made.logs, at(100))
+
+    assert [(s.name, s.kind, ms(s.started_ns), s.ended_ns, s.result) for s in row.steps] == [
+        ("reserve", "action", 0, at(10), "ok"),
+        ("charge", "action", 20, at(50), "error"),
+        ("undo reserve", "compensation", 60, at(75), "error"),
+        ("notify", "action", 90, None, "open"),
+    ]
+    assert (row.step, row.failed_step, row.retries) == ("notify", "undo reserve", 2)
+    assert (ms(row.active_ns), row.duration_s) == (90, 0.1)

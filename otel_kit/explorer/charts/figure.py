@@ -1,5 +1,6 @@
 """What all figures have in common: an empty one in the palette's colours."""
 
+from html import escape
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -39,3 +40,8 @@ def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.
     )
     figure.update_layout(**layout)
     return figure
+
+
+def plain(text: str, most: int = 120) -> str:
+    """Received text as Plotly shows it literally (it reads tags), cut at `most` characters."""
+    return escape(text if len(text) <= most else text[: most - 1] + "…")

@@ -16,7 +16,7 @@ from otel_kit.explorer.model.stitch import stitch
 from otel_kit.explorer.model.story import Story
 from otel_kit.explorer.model.usual import Usual, learn
 from otel_kit.explorer.model.verdict import Verdict, judge
-from otel_kit.explorer.source import Answer, NotKnown, Rows, Source
+from otel_kit.explorer.source import Answer, BundleSource, NotKnown, Rows, Source
 from otel_kit.records import (
     BreakerRecord,
     EdgeRecord,
@@ -57,6 +57,7 @@ class Figures:
 class Opened:
     """A saga with everything concluded about it, as of `now_ns`.
 
+    The figures around it were measured over `window_s` seconds, None: since the services began.
     It was read at `read_at` of the monotonic clock, which took `took_s` seconds.
     """
 
@@ -65,6 +66,7 @@ class Opened:
     verdict: Verdict
     sentence: str
     now_ns: int
+    window_s: float | None
     read_at: float
     took_s: float
 
@@ -92,11 +94,16 @@ def _rows(answer: Answer[R]) -> tuple[R, ...] | None:
 
 def source() -> Source:
     """The file that this visitor opened, else what the explorer was started for."""
-    opened: Source | None = st.session_state.get(_OPENED)
-    return opened or _started_for()
+    return opened_file() or _started_for()
 
 
-def look_at(opened: Source | None) -> None:
+def opened_file() -> BundleSource | None:
+    """The file that this visitor opened."""
+    opened: BundleSource | None = st.session_state.get(_OPENED)
+    return opened
+
+
+def look_at(opened: BundleSource | None) -> None:
     """Read from `opened` from now on, None: again from what the explorer was started for."""
     st.session_state[_OPENED] = opened
     forget()
@@ -165,14 +172,17 @@ def _opened(label: str, saga_id: str, _source: Callable[[], Source]) -> Opened |
         return None
     now = now_ns()
     story = stitch(detail, correct_skew=True)
-    usual = _usual(detail)
-    verdict = judge(story, now, usual, figures().around)
+    around = figures()
+    verdict = judge(story, now, _usual(detail), around.around)
     sentence = explain(story, verdict)
     read_at = time.monotonic()
-    return Opened(detail, story, verdict, sentence, now, read_at, read_at - began)
+    return Opened(detail, story, verdict, sentence, now, around.window_s, read_at, read_at - began)
 
 
-def _usual(detail: SagaDetail) -> Usual:
+def _usual(detail: SagaDetail) -> Usual | None:
+    asked = source()
+    if isinstance(asked, BundleSource):
+        return asked.usual
     return learn(stories(detail.saga.name), besides=detail.saga.id)
 
 
