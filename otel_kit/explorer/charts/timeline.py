@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from otel_kit.explorer.charts import figure, time_axis, timeline_hover
 from otel_kit.explorer.charts.palette import Palette
-from otel_kit.explorer.charts.timeline_hover import text
 from otel_kit.explorer.charts.timeline_layout import PATH_Y, Labels, Layout, Placed, Scale, bands
 from otel_kit.explorer.model.facts import SpanKey
 from otel_kit.explorer.model.marks import Mark, MarkKind
@@ -242,8 +241,7 @@ def _marks(
         },
         customdata=[Clicked(*m.span, m.time_ns, m.time_ns, 1).packed() for m in shown],
         hovertext=[
-            timeline_hover.moment(story, mark.time_ns, f"<b>{text(mark.sentence, 120)}</b>")
-            for mark in shown
+            timeline_hover.of_mark(story, mark) for mark in shown
         ],
         hoverinfo="text",
         selected={"marker": {"opacity": 1}},

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from otel_kit.explorer.charts.figure import plain
 from otel_kit.explorer.charts.palette import Palette
-from otel_kit.explorer.charts.timeline_hover import text
 from otel_kit.explorer.model.timeline import WIDTH_PX, Bar, Row, Timeline
 
 PATH_Y: Final = 10
@@ -102,10 +102,10 @@ def _label(rows: Sequence[Row], number: int) -> str:
     if row.gathered:
         return f"<i>{row.gathered} more rows</i>"
     first = number == 0 or rows[number - 1].service != row.service
-    service = f"<b>{text(row.service or 'unnamed', _MOST_LABEL)}</b>"
+    service = f"<b>{plain(row.service or 'unnamed', _MOST_LABEL)}</b>"
     if not row.step:
         return service
-    step = text(row.step, _MOST_LABEL)
+    step = plain(row.step, _MOST_LABEL)
     return f"{service} {step}" if first else f"   {step}"
 
 

@@ -41,6 +41,7 @@ def show(opened: Opened) -> None:
         figure, key=_CHART, theme=None, selection_mode="points",
         on_select=lambda: _selected(story.started_ns, window),
         config={"displayModeBar": False, "doubleClick": False},
+        alt="Everything that happened in the saga, by service and step, over time",
     )  # fmt: skip
     dragged.listen(_CHART, lambda edges: _dragged(story.started_ns, edges, whole))
     st.caption(_hint(drawn))
