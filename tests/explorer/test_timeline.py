@@ -28,8 +28,8 @@ def _of(made: Made, window: Window | None = None) -> Timeline:
     return timeline(bars, window or whole, critical_path(story).pieces)
 
 
-def _segment(start: float, end: float, row: str = "a", step: str = "", **fields: str) -> Segment:
-    return Segment("work", row, step, "work", at(start), at(end), None, **fields)
+def _segment(start: float, end: float, row: str = "a", step: str = "") -> Segment:
+    return Segment("work", row, step, "work", at(start), at(end), None)
 
 
 def _names(drawn: Timeline) -> list[tuple[str, str]]:
