@@ -29,23 +29,32 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture
-def opened(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Opens the page of a saga in that collector."""
+def explore(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Options], Open]]:
+    """Opens the page of a saga in a source."""
     monkeypatch.setenv("OTEL_KIT_EXPLORER", "{}")
-    tell_this_process(Options(collector=client.query_url))
     streamlit.cache_resource.clear()
 
     def visit(**address: str) -> AppTest:
-        visitor = AppTest.from_function(_page, default_timeout=20)
+        visitor = AppTest.from_function(_page, default_timeout=120)
         for name, value in address.items():
             visitor.query_params[name] = value
         visitor.run()
         assert not visitor.exception
         return visitor
 
-    yield visit
+    def begin(options: Options) -> Open:
+        tell_this_process(options)
+        return visit
+
+    yield begin
     reading.source().close()
     streamlit.cache_resource.clear()
+
+
+@pytest.fixture
+def opened(client: Client, explore: Callable[[Options], Open]) -> Open:
+    """Opens the page of a saga in the collector."""
+    return explore(Options(collector=client.query_url))
 
 
 def _html(visitor: AppTest) -> str:
@@ -237,6 +246,19 @@ def test_no_logs_are_said(client: Client, opened: Open) -> None:
     visitor = opened(id="order-1", view="logs")
 
     assert any("No log record" in info.value for info in visitor.info)
+
+
+def test_what_jaeger_cannot_tell_is_said_and_its_own_page_is_linked(
+    client: Client, explore: Callable[[Options], Open]
+) -> None:
+    """It keeps no logs, and has a page for the trace of the span."""
+    span = feed(client, order()).spans[0]
+    visit = explore(Options(jaeger=client.query_url))
+    visitor = visit(id="order-1", view="logs", span=f"{span.trace_id}.{span.span_id}")
+    [link] = visitor.get("link_button")
+
+    assert any("Jaeger keeps no log records" in info.value for info in visitor.info)
+    assert link.proto.url == f"{client.query_url}/trace/{span.trace_id}"
 
 
 def _unquoted(json_text: str) -> str:
