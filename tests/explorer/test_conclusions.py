@@ -257,3 +257,19 @@ def test_a_step_longer_than_usual_is_late() -> None:
         ("charge-payment", 1.0, True),
     ]
     assert not any(pace.late for pace in paces(found, None, at(1_030)))
+
+
+def test_a_row_has_the_steps_as_the_saga_has_them() -> None:
+    """Attempts are one step, what is open has no end, and the last that failed is named."""
+    made = _compensated("unavailable", outcome="")
+    made.started("notify", 90, "mail")
+    row = summarise("order-1", made.detail().traces, made.logs, at(100))
+
+    assert [(s.name, s.kind, ms(s.started_ns), s.ended_ns, s.result) for s in row.steps] == [
+        ("reserve", "action", 0, at(10), "ok"),
+        ("charge", "action", 20, at(50), "error"),
+        ("undo reserve", "compensation", 60, at(75), "error"),
+        ("notify", "action", 90, None, "open"),
+    ]
+    assert (row.step, row.failed_step, row.retries) == ("notify", "undo reserve", 2)
+    assert (ms(row.active_ns), row.duration_s) == (90, 0.1)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from otel_kit.explorer.charts.palette import Palette
 
-_FONT: Final = '"Source Sans", sans-serif'
+FONT: Final = '"Source Sans", "Source Sans Pro", sans-serif'
 """That of the pages around."""
 
 
@@ -26,11 +26,11 @@ def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.
             "margin": {"l": left, "r": 8, "t": 8, "b": 8},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": palette.ink, "size": 13, "family": _FONT},
+            "font": {"color": palette.ink, "size": 13, "family": FONT},
             "hoverlabel": {
                 "bgcolor": palette.surface,
                 "bordercolor": palette.line,
-                "font": {"color": palette.ink, "size": 13},
+                "font": {"color": palette.ink, "size": 13, "family": FONT},
                 "align": "left",
             },
             "xaxis": axis,

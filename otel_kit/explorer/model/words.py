@@ -40,6 +40,11 @@ def share(part: float) -> str:
     return "> 99 %" if 0.995 < part < 1 else f"{part * 100:.0f} %"
 
 
+def window(seconds: float | None) -> str:
+    """``within the last 15 m``; None: ``since the services began``."""
+    return f"within the last {duration(seconds)}" if seconds else "since the services began"
+
+
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeVar
 
 import streamlit as st
@@ -10,11 +11,12 @@ import streamlit as st
 from otel_kit.explorer import options
 from otel_kit.explorer.model.explain import explain
 from otel_kit.explorer.model.rows import Surroundings
+from otel_kit.explorer.model.segments import Segment, segments
 from otel_kit.explorer.model.stitch import stitch
 from otel_kit.explorer.model.story import Story
 from otel_kit.explorer.model.usual import Usual, learn
 from otel_kit.explorer.model.verdict import Verdict, judge
-from otel_kit.explorer.source import Answer, NotKnown, Rows, Source
+from otel_kit.explorer.source import Answer, BundleSource, NotKnown, Rows, Source
 from otel_kit.records import (
     BreakerRecord,
     EdgeRecord,
@@ -58,11 +60,18 @@ class Opened:
     verdict: Verdict
     sentence: str
     now_ns: int
+    window_s: float | None = None
+    """Seconds that the figures around it were measured over, None: since the services began."""
 
     @property
     def in_progress(self) -> bool:
         """Whether more may come."""
         return self.verdict.awaited is not None
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The bars of the timeline."""
+        return segments(self.story, self.verdict.steps, self.now_ns)
 
 
 def _rows(answer: Answer[R]) -> tuple[R, ...] | None:
@@ -71,11 +80,16 @@ def _rows(answer: Answer[R]) -> tuple[R, ...] | None:
 
 def source() -> Source:
     """The file that this visitor opened, else what the explorer was started for."""
-    opened: Source | None = st.session_state.get(_OPENED)
-    return opened or _started_for()
+    return opened_file() or _started_for()
 
 
-def look_at(opened: Source | None) -> None:
+def opened_file() -> BundleSource | None:
+    """The file that this visitor opened."""
+    opened: BundleSource | None = st.session_state.get(_OPENED)
+    return opened
+
+
+def look_at(opened: BundleSource | None) -> None:
     """Read from `opened` from now on, None: again from what the explorer was started for."""
     st.session_state[_OPENED] = opened
     forget()
@@ -135,12 +149,15 @@ def _opened(label: str, saga_id: str, _source: Callable[[], Source]) -> Opened |
         return None
     now = now_ns()
     story = stitch(detail, correct_skew=True)
-    usual = _usual(detail)
-    verdict = judge(story, now, usual, figures().around)
-    return Opened(detail, story, verdict, explain(story, verdict), now)
+    around = figures()
+    verdict = judge(story, now, _usual(detail), around.around)
+    return Opened(detail, story, verdict, explain(story, verdict), now, around.window_s)
 
 
-def _usual(detail: SagaDetail) -> Usual:
+def _usual(detail: SagaDetail) -> Usual | None:
+    asked = source()
+    if isinstance(asked, BundleSource):
+        return asked.usual
     return learn(stories(detail.saga.name), besides=detail.saga.id)
 
 

@@ -7,14 +7,19 @@ import streamlit as st
 
 from otel_kit.explorer.views import (
     reading,
+    saga_actions,
     saga_compare,
     saga_head,
     saga_ledger,
+    saga_logs,
     saga_path,
     saga_sequence,
+    saga_timeline,
     saga_traces,
     shell,
+    span_panel,
 )
+from otel_kit.explorer.views.markdown import plain
 from otel_kit.explorer.views.reading import Opened
 
 
@@ -25,9 +30,11 @@ class _Section(NamedTuple):
 
 
 SECTIONS: Final = {
+    "timeline": _Section("Timeline", "view_timeline", saga_timeline.show),
     "path": _Section("Critical path", "route", saga_path.show),
     "sequence": _Section("Sequence", "swap_horiz", saga_sequence.show),
     "ledger": _Section("Steps and compensations", "undo", saga_ledger.show),
+    "logs": _Section("Logs", "notes", saga_logs.show),
     "compare": _Section("Compare", "compare_arrows", saga_compare.show),
     "traces": _Section("Traces", "account_tree", saga_traces.show),
 }
@@ -47,7 +54,8 @@ def page() -> None:
         opened = reading.opened(saga_id)
         if opened is None:
             shell.heading(saga_id)
-            st.warning(f"{reading.source().label} has no saga “{saga_id}”.")
+            st.warning(plain(f"{reading.source().label} has no saga “{saga_id}”."))
+            shell.again_soon()
             return
         every = shell.REFRESH_S if opened.in_progress and reading.is_live() else None
         st.fragment(_body, run_every=every)(saga_id)
@@ -60,7 +68,11 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        SECTIONS[_chosen()].show(opened)
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            chosen = _chosen()
+            saga_actions.show(opened)
+        SECTIONS[chosen].show(opened)
+        span_panel.show(opened)
 
 
 def _chosen() -> str:
