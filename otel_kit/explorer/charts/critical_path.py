@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from otel_kit.explorer.charts import axis
+from otel_kit.explorer.charts import time_axis
 from otel_kit.explorer.charts.figure import blank, plain
 from otel_kit.explorer.charts.palette import Palette
 from otel_kit.explorer.model import spent, words
@@ -21,6 +21,8 @@ LABELS: Final[Mapping[Label, str]] = {
     "gap": "unknown",
 }
 """The labels as a reader meets them."""
+_MS: Final = 10**6
+"""Nanoseconds in the axis's unit."""
 _MOST_BARS: Final = 800
 """Narrower than one part of so many, neighbours share a bar: none could be seen on its own."""
 _MOST_EDGES: Final = 15
@@ -60,13 +62,13 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
     bars = list(_bars(path.pieces))
     begin = bars[0].started_ns if bars else 0
     total = sum(bar.width_ns for bar in bars)
-    unit = axis.unit(total)
+    values, texts = time_axis.ticks(0, total / _MS)
     figure = blank(palette, height=112, uirevision="path", bargap=0)
     figure.add_bar(
         orientation="h",
         y=[""] * len(bars),
-        x=[bar.width_ns / unit.ns for bar in bars],
-        base=[(bar.started_ns - begin) / unit.ns for bar in bars],
+        x=[bar.width_ns / _MS for bar in bars],
+        base=[(bar.started_ns - begin) / _MS for bar in bars],
         marker={**_marker(bars, palette), "line": _edged(bars, total, palette, selected)},
         text=[_short(bar.chief) for bar in bars],
         textposition="inside",
@@ -79,8 +81,9 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
     )
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"}, margin_b=28)
     figure.update_xaxes(
-        ticksuffix=unit.suffix, range=[0, total / unit.ns], showgrid=False, zeroline=False
-    )
+        range=[0, total / _MS], fixedrange=True, showgrid=False, zeroline=False,
+        tickvals=values, ticktext=texts,
+    )  # fmt: skip
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure
 
