@@ -9,10 +9,16 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from otel_kit.explorer.model.facts import SpanKey
+from otel_kit.explorer.model.service_map import EdgeKey
 
 SAGAS: Final = ""
 SAGA: Final = "saga"
 COMPARE: Final = "compare"
+MAP: Final = "map"
+EDGES: Final = "edges"
+QUEUES: Final = "queues"
+BREAKERS: Final = "breakers"
+PROPAGATION: Final = "propagation"
 FILE: Final = "file"
 _PAGES: Final = "otel_kit.pages"
 _HERE: Final = "otel_kit.page"
@@ -33,6 +39,16 @@ def to(page: str, **parameters: str) -> str:
 def to_saga(saga_id: str, *, view: str = "", span: SpanKey | None = None) -> str:
     """The address of a saga's page."""
     return to(SAGA, id=saga_id, view=view, span=".".join(span) if span else "")
+
+
+def here(**parameters: str) -> str:
+    """The address of this page as it stands, with `parameters` set; empty ones are left out."""
+    return to(SAGA, **{**st.query_params.to_dict(), **parameters})
+
+
+def to_map(selected: EdgeKey | str | None = None, *, saga_id: str = "") -> str:
+    """The address of the map with an edge or a node selected, and a saga's path over it."""
+    return to(MAP, saga=saga_id, **_said(selected))
 
 
 def go(address: str) -> NoReturn:
@@ -68,3 +84,27 @@ def select_span(key: SpanKey | None) -> None:
         st.query_params.pop("span", None)
     else:
         st.query_params["span"] = ".".join(key)
+
+
+def selected_on_map() -> EdgeKey | str | None:
+    """The edge, or the name of the node, that the address names."""
+    asked = st.query_params
+    if "client" in asked and "server" in asked:
+        return EdgeKey(asked["client"], asked["server"], asked.get("transport", ""))
+    return asked.get("node") or None
+
+
+def select_on_map(selected: EdgeKey | str | None) -> None:
+    """Write the selected edge or node into the address."""
+    said = _said(selected)
+    for name in ("client", "server", "transport", "node"):
+        if said.get(name):
+            st.query_params[name] = said[name]
+        else:
+            st.query_params.pop(name, None)
+
+
+def _said(selected: EdgeKey | str | None) -> dict[str, str]:
+    if isinstance(selected, EdgeKey):
+        return selected._asdict()
+    return {"node": selected} if selected else {}

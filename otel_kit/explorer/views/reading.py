@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeVar
 
 import streamlit as st
@@ -10,6 +11,7 @@ import streamlit as st
 from otel_kit.explorer import options
 from otel_kit.explorer.model.explain import explain
 from otel_kit.explorer.model.rows import Surroundings
+from otel_kit.explorer.model.segments import Segment, segments
 from otel_kit.explorer.model.stitch import stitch
 from otel_kit.explorer.model.story import Story
 from otel_kit.explorer.model.usual import Usual, learn
@@ -65,6 +67,11 @@ class Opened:
     def in_progress(self) -> bool:
         """Whether more may come."""
         return self.verdict.awaited is not None
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The bars of the timeline."""
+        return segments(self.story, self.verdict.steps, self.now_ns)
 
 
 def _rows(answer: Answer[R]) -> tuple[R, ...] | None:
