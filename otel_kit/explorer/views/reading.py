@@ -188,7 +188,8 @@ def _usual(detail: SagaDetail) -> Usual | None:
 
 @st.cache_resource(ttl=60, max_entries=16, show_spinner=False)
 def _stories(label: str, name: str, _source: Callable[[], Source]) -> tuple[Story, ...]:
-    return tuple(stitch(detail) for detail in _source().samples(name))
+    samples = _source().samples(name)  # of any name, for one that has none
+    return tuple(stitch(detail) for detail in samples if detail.saga.name == name)
 
 
 @st.cache_resource(ttl=60, max_entries=16, show_spinner=False)
