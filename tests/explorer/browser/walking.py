@@ -55,7 +55,8 @@ class Pages:
 
     def names(self) -> list[str]:
         """The pages in the navigation."""
-        return self.tab.get_by_test_id("stTopNavLink").all_inner_texts()
+        found = self.tab.get_by_test_id("stTopNavLink").all_inner_texts()
+        return [text.splitlines()[-1] for text in found]  # after that of the icon
 
     def is_sound(self) -> None:
         """Nothing failed, and nothing sticks out to the side."""
