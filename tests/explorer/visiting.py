@@ -40,17 +40,15 @@ def visit(page: Callable[[], None], **parameters: str) -> AppTest:
 
 def saga_page() -> None:
     """The page of one saga."""
-    from otel_kit.explorer.views import links, saga
+    from otel_kit.explorer.views import saga
 
-    links.know([])
     saga.page()
 
 
 def compare_page() -> None:
     """The page that compares."""
-    from otel_kit.explorer.views import compare, links
+    from otel_kit.explorer.views import compare
 
-    links.know([])
     compare.page()
 
 
