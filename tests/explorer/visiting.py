@@ -58,5 +58,6 @@ def html_of(visited: AppTest) -> str:
 
 
 def charts_of(visited: AppTest) -> list[dict[str, Any]]:
-    """The figures on the page, as Plotly's JSON."""
-    return [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    """The figures of its section, as Plotly's JSON; not the one that has the scripts loaded."""
+    found = [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    return [figure for figure in found if "y" in figure["data"][0]]

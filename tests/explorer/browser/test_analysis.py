@@ -26,7 +26,7 @@ def test_a_click_on_a_piece_of_the_path_selects_its_span(pages: Pages) -> None:
     """Its address is in the URL, and its details are below."""
     pages.open("saga", id=world.COMPENSATED, view="path")
     expect(pages.tab.get_by_text("went into retry back-off in billing").last).to_be_visible()
-    bars = pages.tab.locator(".js-plotly-plot").first.locator(".barlayer .point path")
+    bars = pages.tab.locator(".st-key-path_strip .barlayer .point path")
     bars.nth(5).click(force=True)
     expect(pages.tab).to_have_url(_SPAN)
 
