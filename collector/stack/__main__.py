@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no part is called {unknown.pop()!r}: choose from {', '.join(_names())}")
     wanted = [part for part in PARTS if not options.parts or part.name in options.parts]
     if options.where:
-        print("\n".join(f"{part.name}  {part.path}" for part in wanted))
+        sys.stdout.writelines(f"{part.name}  {part.path}\n" for part in wanted)
         return 0
     return _bring(wanted)
 

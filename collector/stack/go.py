@@ -29,7 +29,9 @@ def source(module: str, version: str, folder: Path) -> Path:
     """
     target = folder / "source"
     if not target.exists():
-        said = tools.run(["go", "mod", "download", "-json", f"{module}@v{version}"], folder, environment())
+        said = tools.run(
+            ["go", "mod", "download", "-json", f"{module}@v{version}"], folder, environment()
+        )
         copy = folder / "source.partial"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(json.loads(said)["Dir"], copy, copy_function=shutil.copy)
@@ -41,7 +43,11 @@ def source(module: str, version: str, folder: Path) -> Path:
 
 def install(package: str, version: str, folder: Path) -> Path:
     """The program of a package that `go install` takes."""
-    tools.run(["go", "install", "-trimpath", f"{package}@v{version}"], folder, environment(GOBIN=str(folder)))
+    tools.run(
+        ["go", "install", "-trimpath", f"{package}@v{version}"],
+        folder,
+        environment(GOBIN=str(folder)),
+    )
     return folder / package.rpartition("/")[2]
 
 
