@@ -67,7 +67,7 @@ def build(
             said.append(line)
             progress("compiling", len(said), total)
     if process.returncode:
-        raise tools.Failed("go build …:\n" + "".join(said[-15:]))
+        raise tools.Failed(tools.failure(command, said))
 
 
 def _tags(flags: Sequence[str]) -> list[str]:

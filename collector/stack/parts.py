@@ -1,5 +1,6 @@
 """The parts: how each is made from its registry.  To add one: a function, and a line in `PARTS`."""
 
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +19,23 @@ _STRIPPED: Final = "-s -w"
 
 @dataclass(frozen=True)
 class Part:
-    """One real part: `program` is what `make` leaves in its folder (of Kafka: the jars)."""
+    """One real part.
+
+    `program` is what is run of it (of Kafka: the folder of its jars), `keep` what stays of the
+    folder that `make` fills, `cold` how long that takes the first time.
+    """
 
     name: str
     program: str
+    keep: tuple[str, ...]
     needs: tuple[str, ...]
     cold: str
     make: Callable[[Path, Progress], None]
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.name} {VERSIONS[self.name]['version']}"
 
     @property
     def folder(self) -> Path:
@@ -37,9 +48,8 @@ class Part:
         return self.folder / self.program
 
     def fetch(self, progress: Progress) -> None:
-        """Make it, or go on with it; raises `tools.Missing` or `tools.Failed`."""
-        tools.require(self.needs)
-        with cache.filled(self.folder) as folder:
+        """Make it, or go on with it; raises `tools.Failed`."""
+        with cache.filled(self.folder, self.keep) as folder:
             self.make(folder, progress)
 
 
@@ -84,6 +94,7 @@ def _prometheus(folder: Path, progress: Progress) -> None:
 
 def _kafka(folder: Path, progress: Progress) -> None:
     progress("fetching its jars", 0, 0)
+    shutil.rmtree(folder / "lib", ignore_errors=True)  # Maven keeps what is there, whole or not
     (folder / "pom.xml").write_text((HERE / "kafka" / "pom.xml").read_text())
     versions = VERSIONS["kafka"]
     tools.run(
@@ -95,8 +106,8 @@ def _kafka(folder: Path, progress: Progress) -> None:
 
 
 PARTS: Final = (
-    Part("kafka", "lib", ("java", "mvn"), "10 s", _kafka),
-    Part("prometheus", "prometheus", ("go",), "3 m", _prometheus),
-    Part("collector", "bin/otelcol", ("go",), "5 m", _collector),
-    Part("jaeger", "jaeger", ("go",), "8 m", _jaeger),
+    Part("kafka", "lib", ("lib",), ("java", "mvn"), "10 s", _kafka),
+    Part("prometheus", "prometheus", ("prometheus", "promtool"), ("go",), "3 m", _prometheus),
+    Part("collector", "bin/otelcol", ("bin",), ("go",), "5 m", _collector),
+    Part("jaeger", "jaeger", ("jaeger",), ("go",), "8 m", _jaeger),
 )
