@@ -14,11 +14,11 @@ from tests.embedded.running import Client
 
 
 @contextmanager
-def exploring(client: Client) -> Iterator[None]:
-    """While the block lasts, the pages read from this collector."""
+def exploring(client: Client, read_as: str = "collector") -> Iterator[None]:
+    """While the block lasts, the pages read from this collector, or as if it were a ``jaeger``."""
     _forget()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_KIT_EXPLORER", json.dumps({"collector": client.query_url}))
+        patch.setenv("OTEL_KIT_EXPLORER", json.dumps({read_as: client.query_url}))
         yield
         _forget()
 
@@ -56,7 +56,8 @@ def compare_page() -> None:
 
 def html_of(visited: AppTest) -> str:
     """All HTML of our own on the page."""
-    return "".join(json.loads(part.proto.json)["html"] for part in visited.get("bidi_component"))
+    parts = (json.loads(part.proto.json) for part in visited.get("bidi_component"))
+    return "".join(part.get("html", "") for part in parts)
 
 
 def charts_of(visited: AppTest) -> list[dict[str, Any]]:
