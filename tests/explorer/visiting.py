@@ -40,17 +40,21 @@ def visit(page: Callable[[], None], **parameters: str) -> AppTest:
 
 def saga_page() -> None:
     """The page of one saga."""
+    import streamlit as st
+
     from otel_kit.explorer.views import links, saga
 
-    links.know([])
+    links.know([], st.Page(saga.page, url_path=links.SAGA))
     saga.page()
 
 
 def compare_page() -> None:
     """The page that compares."""
+    import streamlit as st
+
     from otel_kit.explorer.views import compare, links
 
-    links.know([])
+    links.know([], st.Page(compare.page, url_path=links.COMPARE))
     compare.page()
 
 
@@ -61,5 +65,6 @@ def html_of(visited: AppTest) -> str:
 
 
 def charts_of(visited: AppTest) -> list[dict[str, Any]]:
-    """The figures on the page, as Plotly's JSON."""
-    return [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    """The figures on the page that show something, as Plotly's JSON."""
+    found = [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    return [chart for chart in found if any("x" in trace for trace in chart["data"])]
