@@ -3,11 +3,13 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test contract check format docs dashboards lock clean
+.PHONY: help demo test stack test-stack contract check format docs dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
 	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
+	@echo "make stack  build the real Collector, Jaeger, Prometheus and Kafka into a cache (needs Go and Java)"
+	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
 	@echo "make docs   write docs/settings.md from the code"
@@ -28,6 +30,12 @@ demo: .venv/stamp
 
 test: .venv/stamp
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+stack: .venv/stamp
+	@$(BIN)/python -m collector.stack $(ARGS)
+
+test-stack: stack
+	$(BIN)/python -m pytest tests/stack -n 2 --dist loadgroup $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)

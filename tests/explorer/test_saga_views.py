@@ -1,24 +1,17 @@
 """The timeline, the span panel and the logs on a saga's page, from a real collector."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
-import streamlit
 from streamlit.testing.v1 import AppTest
 
-from otel_kit.explorer.options import Options, tell_this_process
-from otel_kit.explorer.views import reading
 from tests.embedded.running import Client, collector
 from tests.explorer.building import Made, order
 from tests.explorer.feeding import feed
+from tests.explorer.visiting import charts_of, exploring, html_of, saga_page, visit
 
 Open = Callable[..., AppTest]
-
-
-def _page() -> None:
-    from otel_kit.explorer.views import saga
-
-    saga.page()
 
 
 @pytest.fixture
@@ -29,42 +22,14 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture
-def explore(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Options], Open]]:
-    """Opens the page of a saga in a source."""
-    monkeypatch.setenv("OTEL_KIT_EXPLORER", "{}")
-    streamlit.cache_resource.clear()
-
-    def visit(**address: str) -> AppTest:
-        visitor = AppTest.from_function(_page, default_timeout=120)
-        for name, value in address.items():
-            visitor.query_params[name] = value
-        visitor.run()
-        assert not visitor.exception
-        return visitor
-
-    def begin(options: Options) -> Open:
-        tell_this_process(options)
-        return visit
-
-    yield begin
-    reading.source().close()
-    streamlit.cache_resource.clear()
-
-
-@pytest.fixture
-def opened(client: Client, explore: Callable[[Options], Open]) -> Open:
+def opened(client: Client) -> Iterator[Open]:
     """Opens the page of a saga in the collector."""
-    return explore(Options(collector=client.query_url))
-
-
-def _html(visitor: AppTest) -> str:
-    return "\n".join(each.proto.json for each in visitor.get("bidi_component"))
+    with exploring(client):
+        yield partial(visit, saga_page)
 
 
 def _chart(visitor: AppTest) -> str:
-    [found] = [
-        each.proto.spec for each in visitor.get("plotly_chart") if "queue wait" in each.proto.spec
-    ]
+    [found] = [chart for chart in charts_of(visitor) if "annotations" in chart["layout"]]
     return str(found)
 
 
@@ -139,19 +104,19 @@ def test_a_span_in_the_address_opens_the_panel(client: Client, opened: Open) -> 
     made.span("<script>", 62, 63, "billing", under=step, error="declined", reason="<b>no</b>")
     sent = feed(client, made)
     visitor = opened(id="order-1", span=f"{step.trace_id}.{step.span_id}")
-    html = _html(visitor)
+    html = html_of(visitor)
 
-    assert "<h2>charge-payment" in _unquoted(html)
+    assert "<h2>charge-payment" in html
     for part in ("Attributes", "Resource", "Parent", "Children", "Log lines"):
-        assert f"<h3>{part}" in _unquoted(html)
+        assert f"<h3>{part}" in html
     assert "process billing.commands" in html
     assert "&lt;script&gt;" in html
-    assert "<script>" not in _unquoted(html)
+    assert "<script>" not in html
     assert sent.logs[0].event_name in html
 
     next(button for button in visitor.button if button.label == "Close").click().run()
     assert "span" not in visitor.query_params
-    assert "<h2>charge-payment" not in _unquoted(_html(visitor))
+    assert "<h2>charge-payment" not in html_of(visitor)
 
 
 def test_an_error_is_said_with_its_words(client: Client, opened: Open) -> None:
@@ -159,7 +124,7 @@ def test_an_error_is_said_with_its_words(client: Client, opened: Open) -> None:
     made = order()
     failed = made.span("pay", 62, 63, "billing", error="declined", reason="<b>no</b> money")
     feed(client, made)
-    html = _unquoted(_html(opened(id="order-1", span=f"{failed.trace_id}.{failed.span_id}")))
+    html = html_of(opened(id="order-1", span=f"{failed.trace_id}.{failed.span_id}"))
 
     assert "declined</span>" in html
     assert "&lt;b&gt;no&lt;/b&gt; money" in html
@@ -182,7 +147,7 @@ def test_the_panel_is_below_every_section(client: Client, opened: Open, view: st
     span = made.spans[0]
     visitor = opened(id="order-1", view=view, span=f"{span.trace_id}.{span.span_id}")
 
-    assert "<h2>POST /orders" in _unquoted(_html(visitor))
+    assert "<h2>POST /orders" in html_of(visitor)
 
 
 def test_attributes_are_searched(client: Client, opened: Open) -> None:
@@ -192,7 +157,7 @@ def test_attributes_are_searched(client: Client, opened: Open) -> None:
     span = feed(client, made).spans[0]
     visitor = opened(id="order-1", span=f"{span.trace_id}.{span.span_id}")
     visitor.text_input(key="span_find").set_value("eur").run()
-    html = _unquoted(_html(visitor))
+    html = html_of(visitor)
 
     assert "currency" in html
     assert "amount" not in html
@@ -204,7 +169,7 @@ def test_logs_are_in_order_with_their_spans(client: Client, opened: Open) -> Non
     made.started("later", 70, "billing")
     made.started("earlier", 20, "inventory")
     feed(client, made)
-    html = _unquoted(_html(opened(id="order-1", view="logs")))
+    html = html_of(opened(id="order-1", view="logs"))
 
     assert html.index("earlier started") < html.index("later started")
     assert "20 ms" in html
@@ -220,7 +185,7 @@ def test_logs_are_filtered(client: Client, opened: Open) -> None:
     feed(client, made)
     visitor = opened(id="order-1", view="logs")
     visitor.text_input(key="log_text").set_value("CHARGE").run()
-    html = _unquoted(_html(visitor))
+    html = html_of(visitor)
     assert "charge started" in html
     assert "reserve started" not in html
 
@@ -234,7 +199,7 @@ def test_very_many_logs_come_in_pages(client: Client, opened: Open) -> None:
     for number in range(450):
         made.started(f"step {number}", number / 10, "billing", span_id=f"{number:016x}")
     feed(client, made)
-    html = _unquoted(_html(opened(id="order-1", view="logs")))
+    html = html_of(opened(id="order-1", view="logs"))
 
     assert "step 199 started" in html
     assert "step 200 started" not in html
@@ -248,18 +213,13 @@ def test_no_logs_are_said(client: Client, opened: Open) -> None:
     assert any("No log record" in info.value for info in visitor.info)
 
 
-def test_what_jaeger_cannot_tell_is_said_and_its_own_page_is_linked(
-    client: Client, explore: Callable[[Options], Open]
-) -> None:
+def test_what_jaeger_cannot_tell_is_said_and_its_own_page_is_linked(client: Client) -> None:
     """It keeps no logs, and has a page for the trace of the span."""
     span = feed(client, order()).spans[0]
-    visit = explore(Options(jaeger=client.query_url))
-    visitor = visit(id="order-1", view="logs", span=f"{span.trace_id}.{span.span_id}")
+    key = f"{span.trace_id}.{span.span_id}"
+    with exploring(client, "jaeger"):
+        visitor = visit(saga_page, id="order-1", view="logs", span=key)
     [link] = visitor.get("link_button")
 
     assert any("Jaeger keeps no log records" in info.value for info in visitor.info)
     assert link.proto.url == f"{client.query_url}/trace/{span.trace_id}"
-
-
-def _unquoted(json_text: str) -> str:
-    return json_text.replace('\\"', '"')
