@@ -21,7 +21,7 @@ def lines(
     made = blank(
         palette, height=260, uirevision="backlog", hovermode="x unified", showlegend=True,
         dragmode=False, legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        xaxis={"type": "date", "fixedrange": True, "showgrid": False},
+        xaxis={"type": "date", "fixedrange": True, "showgrid": False, "automargin": True},
         yaxis={"fixedrange": True, "rangemode": "tozero", "automargin": True},
     )  # fmt: skip
     for number, (name, readings, pace) in enumerate(queues):

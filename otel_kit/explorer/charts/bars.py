@@ -25,7 +25,8 @@ def stacked(
         palette, height=len(rows) * _ROW_PX + 76, barmode="stack", uirevision="bars",
         barnorm="percent" if shares else "", showlegend=True, dragmode=False, bargap=0.35,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        xaxis={"fixedrange": True, "ticksuffix": " %" if shares else "", "rangemode": "tozero"},
+        xaxis={"fixedrange": True, "ticksuffix": " %" if shares else "", "rangemode": "tozero",
+               "automargin": True},
         yaxis={
             "automargin": True, "fixedrange": True, "showgrid": False,
             "range": [len(rows) - 0.5, -0.5], "tickvals": [*range(len(rows))], "ticktext": names,

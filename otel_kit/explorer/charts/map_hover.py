@@ -38,14 +38,23 @@ def errors(edge: Edge) -> str:
     """``no errors``, ``timeout 5, client_error 1 (2 % of all)``."""
     if not edge.errors:
         return "no errors"
+    return f"{classes(edge)} ({words.share(edge.error_share)} of all)"
+
+
+def classes(edge: Edge) -> str:
+    """``timeout 5, client_error 1``; empty if there are none."""
     most_first = sorted(edge.errors.items(), key=lambda each: (-each[1], each[0]))
-    said = ", ".join(f"{name} {words.number(many)}" for name, many in most_first)
-    return f"{said} ({words.share(edge.error_share)} of all)"
+    return ", ".join(f"{name} {words.number(many)}" for name, many in most_first)
+
+
+def after(leg: Leg) -> str:
+    """``+45 ms``: after the saga's start."""
+    return f"+{words.duration(leg.after_ns / 1e9)}" if leg.after_ns > 0 else "start"
 
 
 def leg_label(leg: Leg) -> str:
-    """``3 · 45 ms after the start · twice`` in short."""
-    said = f"<b>{leg.number}</b> +{words.duration(leg.after_ns / 1e9)}"
+    """``3 +45 ms · 2× · 1 error``."""
+    said = f"<b>{leg.number}</b> {after(leg)}"
     if leg.times > 1:
         said += f" · {words.number(leg.times)}×"
     return said + (f" · {words.count(leg.errors, 'error')}" if leg.errors else "")

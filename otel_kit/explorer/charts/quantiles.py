@@ -42,7 +42,7 @@ def dots(rows: Sequence[Row], colours: Mapping[str, str], palette: Palette) -> g
         palette, height=round(len(lines) * _ROW_PX + len(heights) * 6 + 76), uirevision="dots",
         hovermode="closest", showlegend=True, dragmode=False,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        xaxis={**axis, "type": "log", "fixedrange": True, "side": "bottom"},
+        xaxis={**axis, "type": "log", "fixedrange": True, "automargin": True},
         yaxis={"automargin": True, "fixedrange": True, "showgrid": False},
     )  # fmt: skip
     made.add_traces([trace for what in colours for trace in _traces(what, lines, colours[what])])

@@ -11,7 +11,7 @@ from otel_kit.explorer.charts import map_hover
 from otel_kit.explorer.charts.figure import blank, plain
 from otel_kit.explorer.charts.palette import Palette, mixed
 from otel_kit.explorer.model import words
-from otel_kit.explorer.model.map_layout import Layout, Point
+from otel_kit.explorer.model.map_layout import COLUMN, Layout, Point
 from otel_kit.explorer.model.map_path import Leg
 from otel_kit.explorer.model.service_map import (
     Edge,
@@ -27,8 +27,9 @@ _ROW_PX: Final = 92
 _NODE_PX: Final = 30
 _MANY: Final = 32
 """Of more edges, only those with something to say about them are labelled."""
-_LABEL_AT: Final = 0.62
+_LABEL_AT: Final = 0.58
 """Of the way: where the labels of edges from one service, or back and forth, are apart."""
+_LETTER_PX: Final = 7
 _FADED: Final = 0.22
 _SYMBOLS: Final[Mapping[NodeKind, str]] = {
     "service": "circle", "broker": "hexagon", "outside": "diamond"
@@ -63,11 +64,14 @@ class Shown:
 def figure(shown: Shown, palette: Palette) -> go.Figure:
     """The map; a clicked point's customdata is [client, server, transport] or [name]."""
     placed = shown.placed
+    high = [point.y for route in placed.routes.values() for point in route]
+    top, bottom = min(high, default=0.0) - 0.3, max(high, default=0.0) + 0.6
     made = blank(
-        palette, height=round((placed.height + 1) * _ROW_PX) + 30, hovermode="closest",
+        palette, height=round((bottom - top) * _ROW_PX), hovermode="closest",
         hoverdistance=14, uirevision="map", dragmode="pan",
-        xaxis={"visible": False, "range": [-0.6, placed.width + 0.6]},
-        yaxis={"visible": False, "range": [placed.height + 0.65, -0.75]},
+        xaxis={"visible": False, "range": [-0.3, placed.width + 0.3]},
+        yaxis={"visible": False, "range": [bottom, top]},
+        margin={"l": _beside(placed), "r": _beside(placed), "t": 4, "b": 4},
     )  # fmt: skip
     most = max((edge.calls for edge in shown.drawn.edges), default=0)
     for edge in sorted(shown.drawn.edges, key=lambda edge: shown.passes(edge.key)):
@@ -90,7 +94,7 @@ def mark_colour(kind: MarkKind, palette: Palette) -> str:
 def _lines(edge: Edge, most: int, shown: Shown, palette: Palette) -> Iterator[go.Scatter]:
     """The curve with its arrow, on a broad light one if it is selected."""
     route = shown.placed.routes[edge.key]
-    width = 1.3 + 4.7 * (sqrt(edge.calls / most) if most else 0)
+    width = (1 if _few(shown) else 0.6) * (1.3 + 4.7 * (sqrt(edge.calls / most) if most else 0))
     if edge.key == shown.selected:
         yield _line(route, palette.series[0], width + 12, 0.25)
     strength = 1.0 if shown.passes(edge.key) else _FADED
@@ -106,6 +110,7 @@ def _line(route: Sequence[Point], colour: str, width: float, opacity: float) -> 
     return go.Scatter(
         x=[point.x for point in route], y=[point.y for point in route], mode="lines",
         line={"color": colour, "width": width}, opacity=opacity, hoverinfo="skip",
+        cliponaxis=False,
     )  # fmt: skip
 
 
@@ -123,7 +128,7 @@ def _edge_colour(edge: Edge, shown: Shown, palette: Palette) -> str:
     if leg := shown.legs.get(edge.key):
         return palette.error if leg.errors else palette.series[0]
     if not edge.fault_share:
-        return mixed(palette.muted, palette.page, 0.35)
+        return mixed(palette.muted, palette.page, 0.35 if _few(shown) else 0.6)
     return mixed(palette.muted, palette.error, min(1.0, 0.35 + 6.5 * edge.fault_share))
 
 
@@ -145,15 +150,18 @@ def _targets(shown: Shown) -> go.Scatter:
 
 
 def _edge_labels(shown: Shown, palette: Palette) -> Iterator[dict[str, Any]]:
-    few = len(shown.drawn.edges) <= _MANY
     for edge in shown.drawn.edges:
         if not shown.passes(edge.key):
             continue
-        if not (few or shown.legs or edge.fault_share or edge.key == shown.selected):
+        if not (_few(shown) or shown.legs or edge.fault_share or edge.key == shown.selected):
             continue
         bad = edge.fault_share if not shown.legs else shown.legs[edge.key].errors
         colour = palette.error if bad else palette.muted
         yield _label(_on(edge, shown.placed, _LABEL_AT), _said(edge, shown), colour, palette)
+
+
+def _few(shown: Shown) -> bool:
+    return len(shown.drawn.edges) <= _MANY
 
 
 def _said(edge: Edge, shown: Shown) -> str:
@@ -186,10 +194,11 @@ def _nodes(shown: Shown, palette: Palette) -> go.Scatter:
     places = [shown.placed.places[node.name] for node in nodes]
     return go.Scatter(
         x=[place.x for place in places], y=[place.y for place in places], mode="markers",
-        customdata=[[node.name] for node in nodes], hovertemplate=_SAID,
+        customdata=[[node.name] for node in nodes], hovertemplate=_SAID, cliponaxis=False,
         text=[map_hover.of_node(node, shown.drawn) for node in nodes],
         marker={
-            "symbol": [_SYMBOLS[node.kind] for node in nodes], "size": _NODE_PX, "opacity": 1,
+            "symbol": [_SYMBOLS[node.kind] for node in nodes], "opacity": 1,
+            "size": [_NODE_PX * (0.8 if node.kind == "outside" else 1) for node in nodes],
             "color": [_fill(node, shown, palette) for node in nodes],
             "line": {"color": [_rim(node, shown, palette) for node in nodes], "width": 2.5},
         },
@@ -209,8 +218,7 @@ def _fill(node: Node, shown: Shown, palette: Palette) -> str:
 
 
 def _names(shown: Shown, palette: Palette) -> Iterator[dict[str, Any]]:
-    columns = max(shown.placed.width / 2 + 1, 1)
-    room = max(9, min(26, round(120 / columns)))
+    room = _letters(shown.placed)
     for node in shown.drawn.nodes:
         colour = palette.ink if shown.visits(node.name) else palette.muted
         yield _label(
@@ -219,12 +227,23 @@ def _names(shown: Shown, palette: Palette) -> Iterator[dict[str, Any]]:
         )  # fmt: skip
 
 
+def _letters(placed: Layout) -> int:
+    """How long a name may be, so that those side by side are apart."""
+    columns = placed.width / COLUMN + 1
+    return max(9, min(26, round(120 / columns)))
+
+
+def _beside(placed: Layout) -> int:
+    """Pixels for half a name beside the outermost columns."""
+    return round(_letters(placed) * _LETTER_PX / 2)
+
+
 def _marks(shown: Shown, palette: Palette) -> go.Scatter:
     found = list(_placed_marks(shown))
     colours = [mark_colour(mark.kind, palette) for _, _, _, mark in found]
     return go.Scatter(
         x=[x for x, _, _, _ in found], y=[y for _, y, _, _ in found], mode="markers",
-        customdata=[key for _, _, key, _ in found], hovertemplate=_SAID,
+        customdata=[key for _, _, key, _ in found], hovertemplate=_SAID, cliponaxis=False,
         text=[plain(mark.clause, 200) for _, _, _, mark in found],
         marker={
             "symbol": [_MARKS[mark.kind] for _, _, _, mark in found], "size": 15, "opacity": 1,
@@ -238,7 +257,7 @@ def _placed_marks(shown: Shown) -> Iterator[tuple[float, float, list[str], Mark]
     """Those of an edge along it; those of a node at its upper right, one beside the other."""
     for edge in shown.drawn.edges:
         for at, mark in enumerate(edge.marks):
-            point = _on(edge, shown.placed, 0.38 - 0.08 * at)
+            point = _on(edge, shown.placed, 0.3 - 0.1 * at)
             yield point.x, point.y, list(edge.key), mark
     for node in shown.drawn.nodes:
         place = shown.placed.places[node.name]

@@ -23,6 +23,8 @@ _BENDS: Final = (0.0, 0.06, 0.12, 0.18, 0.24, 0.3, 0.36, 0.45)
 """How far a curve bows to its left, in parts of its length; the least that is free is taken."""
 _APART: Final = 0.12
 """Between the bends of two curves of the same two nodes."""
+_MOST_BOW: Final = 1.5
+"""Rows: no curve goes further out of its way."""
 _LOOP: Final = 0.42
 
 
@@ -123,10 +125,12 @@ def _first_clear(
     key: EdgeKey, bends: Sequence[float], places: Mapping[str, Point]
 ) -> tuple[float, list[Point]]:
     start, end = places[key.client], places[key.server]
+    length = hypot(end.x - start.x, end.y - start.y)
     others = [place for name, place in places.items() if name not in key[:2]]
     for bend in bends:
         curve = _curve(start, end, bend)
-        if not any(_touches(curve[2:-2:2], other) for other in others):
+        bow = abs(bend) * length
+        if bow <= _MOST_BOW and not any(_touches(curve[2:-2:2], other) for other in others):
             return bend, curve
     return bends[0], _curve(start, end, bends[0])
 

@@ -35,7 +35,7 @@ def count(help_text: str) -> Any:
 def share(help_text: str, colour: str) -> Any:
     """A bar from 0 to 100 %."""
     return st.column_config.ProgressColumn(
-        help=help_text, format="%.1f %%", min_value=0, max_value=100, color=colour
+        help=help_text, width="small", format="%.1f %%", min_value=0, max_value=100, color=colour
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def _table(worst: Sequence[Edge]) -> None:
     rows = [_row(edge, rated, waits) for edge in worst]
     chosen = st.dataframe(
         rows, hide_index=True, column_config=_COLUMNS, key="edges_table", on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-row", placeholder="",
     )  # fmt: skip
     for number in chosen.selection.rows[:1]:
         if number < len(worst):
@@ -105,7 +105,7 @@ def _row(edge: Edge, rated: bool, waits: bool) -> dict[str, object]:
         **({"Rate": edge.rate} if rated else {}),
         "Faults": edge.fault_share * 100,
         "Refusals": edge.refusal_share * 100,
-        "Errors": map_hover.errors(edge) if edge.errors else "",
+        "Errors": map_hover.classes(edge),
         **columns.quantiles("", edge.duration, 1e3),
         **(columns.quantiles("Wait ", edge.queue, 1e3) if waits else {}),
         "Measured by": edge.side,

@@ -49,6 +49,8 @@ def show(shown: Shown, saga_id: str) -> None:
 
 
 def _html(shown: Shown, saga_id: str) -> Iterator[str]:
+    if shown.selected:
+        yield f'<a class="clear" href="{escape(links.to_map(saga_id=saga_id))}">✕ clear</a>'
     edge = next((e for e in shown.drawn.edges if e.key == shown.selected), None)
     node = next((n for n in shown.drawn.nodes if n.name == shown.selected), None)
     if edge is not None:
@@ -134,7 +136,8 @@ def _row(edge: Edge, saga_id: str) -> str:
 
 def _path(shown: Shown, saga_id: str) -> Iterator[str]:
     rows = "".join(_leg(leg, saga_id) for leg in shown.legs.values())
-    yield f"<h3>The way of the saga</h3><table>{rows}</table>"
+    saga = f'<a href="{escape(links.to_saga(saga_id))}">{escape(saga_id)}</a>'
+    yield f"<h3>The way of {saga}</h3><table>{rows}</table>"
 
 
 def _leg(leg: Leg, saga_id: str) -> str:
@@ -143,7 +146,7 @@ def _leg(leg: Leg, saga_id: str) -> str:
     name = f"{leg.key.client} → {leg.key.server}"
     return (
         f"<tr><td>{leg.number}. {_link(name, leg.key, saga_id)}</td><td>{times}</td>"
-        f"<td>+{words.duration(leg.after_ns / 1e9)}</td><td>{bad}</td></tr>"
+        f"<td>{map_hover.after(leg)}</td><td>{bad}</td></tr>"
     )
 
 

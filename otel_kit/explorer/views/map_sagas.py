@@ -55,7 +55,10 @@ def _explain(services: Sequence[str], found: Sequence[SagaRecord]) -> None:
     last = markdown.plain(services[-1])
     said = []
     if not found:
-        said.append(f"None among the latest {_PAGE * _PAGES} sagas of {last}.")
+        said.append(
+            f"None among the latest {_PAGE * _PAGES} sagas of {last}. A batch of messages that is "
+            "handled at once belongs to no single saga."
+        )
     elif len(found) == _MOST:
         said.append(f"The latest {_MOST}.")
     if found and len(services) > 1:

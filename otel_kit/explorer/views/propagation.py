@@ -49,11 +49,18 @@ def _body() -> None:
 
 
 def _show(worst: Sequence[PropagationRecord], window_s: float | None) -> None:
-    _sentence(worst, words.window(window_s))
+    losing = [hop for hop in worst if hop.lost]
+    _sentence(worst, losing, words.window(window_s))
+    told = bool(losing) and window_s is None
     st.dataframe(
-        [_row(hop, window_s is None) for hop in worst], hide_index=True, column_config=_COLUMNS,
-        key="propagation_table",
+        [_row(hop, told=told) for hop in worst], hide_index=True, column_config=_COLUMNS,
+        key="propagation_table", placeholder="",
     )  # fmt: skip
+    if losing:
+        _chart(worst)
+
+
+def _chart(worst: Sequence[PropagationRecord]) -> None:
     palette = shell.palette()
     colours = {
         "missing": palette.error,
@@ -71,9 +78,10 @@ def _show(worst: Sequence[PropagationRecord], window_s: float | None) -> None:
         st.caption(f"{_DRAWN} of {len(worst)} hops are drawn, the worst.")
 
 
-def _sentence(worst: Sequence[PropagationRecord], window: str) -> None:
+def _sentence(
+    worst: Sequence[PropagationRecord], losing: Sequence[PropagationRecord], window: str
+) -> None:
     total = sum(sum(hop.results.values()) for hop in worst)
-    losing = [hop for hop in worst if hop.lost]
     hops = words.count(len(worst), "hop")
     if not losing:
         st.success(
@@ -97,7 +105,7 @@ def _sentence(worst: Sequence[PropagationRecord], window: str) -> None:
     )
 
 
-def _row(hop: PropagationRecord, timed: bool) -> dict[str, object]:
+def _row(hop: PropagationRecord, *, told: bool) -> dict[str, object]:
     now = reading.now_ns()
     times = {
         "Since": columns.ago(hop.since_ns and hop.since_ns / 1e9, now),
@@ -114,7 +122,7 @@ def _row(hop: PropagationRecord, timed: bool) -> dict[str, object]:
             result.capitalize(): hop.results.get(result, 0)
             for result in ("missing", "invalid", "stale", "continued")
         },
-        **(times if timed else {}),
+        **(times if told else {}),
     }
 
 

@@ -79,7 +79,7 @@ def _body() -> None:
         )
         st.dataframe(
             [_row(queue) for queue in found], hide_index=True, column_config=_COLUMNS,
-            key="queues_table",
+            key="queues_table", placeholder="",
         )  # fmt: skip
         _charts(found, readings)
 

@@ -50,6 +50,7 @@ def page() -> None:
         shell.heading("Saga")
         st.info("Choose one from the list of sagas.", icon=":material/list_alt:")
         return
+    shell.expect_charts()
     with shell.answering("saga"):
         opened = reading.opened(saga_id)
         if opened is None:

@@ -77,9 +77,8 @@ def _head(opened: Opened) -> None:
     left, right = st.columns([6, 1], vertical_alignment="center")
     name = markdown.plain(saga.id)
     left.markdown(
-        f"The path of **{name}** over the map: the number of each hop, when the saga first came "
-        f"there after its start, how often if more than once. It took "
-        f"{words.duration(saga.duration_s)}; [open the saga]({links.to_saga(saga.id)})."
+        f"The path of **{name}**, {words.duration(saga.duration_s)} long: in which order the saga "
+        "came to each edge, how long after its start, and how often if more than once."
     )
     if right.button("Whole map", icon=":material/close:"):
         links.go(links.to_map())
