@@ -31,10 +31,17 @@ class HostCheck:
         """Pass on, or refuse."""
         for name in (_host(scope), _origin(scope)):
             if name is not None and name not in self._allowed and not _is_address(name):
-                reason = f"host {name[:100]!r} is not served here; allow it with --allowed-host"
-                await JSONResponse({"error": reason, "status": 403}, 403)(scope, receive, send)
+                await _refuse(name, scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+async def _refuse(name: str, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})  # before it is accepted: the server answers 403
+        return
+    reason = f"host {name[:100]!r} is not served here; allow it with --allowed-host"
+    await JSONResponse({"error": reason, "status": 403}, 403)(scope, receive, send)
 
 
 def _host(scope: Scope) -> str | None:

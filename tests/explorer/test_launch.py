@@ -14,6 +14,7 @@ import httpx
 import pytest
 from websockets import Origin
 from websockets.exceptions import InvalidStatus
+from websockets.protocol import State
 from websockets.sync.client import connect
 
 from otel_kit.cli import main
@@ -49,9 +50,10 @@ def test_a_page_of_another_site_cannot_talk_to_ours() -> None:
     with explorer() as running:
         stream = running.url.replace("http", "ws") + "/_stcore/stream"
         for origin in ("https://evil.example", "null"):
-            with pytest.raises(InvalidStatus, match="403"):
-                connect(stream, origin=Origin(origin))
-        connect(stream, origin=Origin(running.url)).close()
+            with pytest.raises(InvalidStatus, match="403"), connect(stream, origin=Origin(origin)):
+                pass
+        with connect(stream, origin=Origin(running.url)) as ours:
+            assert ours.protocol.state is State.OPEN
 
 
 def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
