@@ -43,7 +43,7 @@ def test_the_legend_has_the_kinds_that_occur_in_their_colours(palette: Palette) 
     figure = _draw(order(), palette)
 
     assert _legend(figure) == ["work", "queue wait", "network", "event"]
-    assert _trace(figure, "queue wait").marker.color == palette.kinds["queue"]
+    assert set(_trace(figure, "queue wait").marker.color) == {palette.kinds["queue"] + "ff"}
 
 
 def test_compensations_errors_and_open_steps_have_looks_of_their_own() -> None:
@@ -55,7 +55,7 @@ def test_compensations_errors_and_open_steps_have_looks_of_their_own() -> None:
     figure = _draw(made)
 
     assert _legend(figure) == ["work", "not ended", "compensation", "error"]
-    assert _trace(figure, "compensation").marker.color == LIGHT.compensation
+    assert list(_trace(figure, "compensation").marker.color) == [LIGHT.compensation + "ff"]
     assert _trace(figure, "not ended").marker.pattern.shape == "/"
     assert list(_trace(figure, "work").marker.line.color) == [LIGHT.error]
     assert _trace(figure, "work").marker.line.width[0] > 0
@@ -99,6 +99,18 @@ def test_pointing_at_many_tells_how_many_and_what_failed() -> None:
     assert text.startswith("<b>5 bars</b>")
     assert "errors: timeout 5×" in text
     assert "look closer" in text
+
+
+def test_a_bar_of_many_is_the_fainter_the_more_is_between_them() -> None:
+    """The frame of an error is not."""
+    made = Made()
+    made.span("all", 0, 100_000)
+    for number in range(5):
+        made.span("short", 10 + 20 * number, 11 + 20 * number, "b", error="timeout")
+    marker = _trace(_draw(made), "work").marker
+
+    assert [int(colour[-2:], 16) for colour in marker.color] == [255, 88]
+    assert marker.line.color[1] == LIGHT.error
 
 
 def test_a_click_carries_the_span_to_the_nanosecond() -> None:

@@ -133,7 +133,7 @@ def _bars(story: Story, places: Layout, palette: Palette, scale: Scale) -> Itera
     for placed in places.bars:
         looks.setdefault(_look(placed.bar), []).append(placed)
     for alike in looks.values():  # The legend looks like the first, and the last lies on top.
-        alike.sort(key=lambda placed: bool(placed.bar.errors))
+        alike.sort(key=lambda placed: (bool(placed.bar.errors), -placed.bar.density))
     for look, name in _LEGEND.items():
         if look in looks:
             yield _trace(story, look, name, looks[look], palette, scale, places.lane)
@@ -166,9 +166,8 @@ def _trace(
 def _marker(look: str, bars: Sequence[Bar], palette: Palette) -> dict[str, Any]:
     colour = palette.compensation if look == "compensation" else palette.kinds[look]
     found: dict[str, Any] = {
-        "color": colour,
+        "color": [_faded(colour, bar.density) for bar in bars],
         "cornerradius": 2,
-        "opacity": [_FAINT + (1 - _FAINT) * bar.density for bar in bars],
         "line": {
             "color": [palette.error if bar.errors else colour for bar in bars],
             "width": [1.6 if bar.errors else 0 for bar in bars],
@@ -181,6 +180,11 @@ def _marker(look: str, bars: Sequence[Bar], palette: Palette) -> dict[str, Any]:
         }  # fmt: skip
         found["line"] = {"color": colour, "width": 1}
     return found
+
+
+def _faded(colour: str, density: float) -> str:
+    """The colour with an alpha channel, for a bar that is not all there."""
+    return f"{colour}{round(255 * (_FAINT + (1 - _FAINT) * density)):02x}"
 
 
 def _clicked(bar: Bar) -> Clicked:

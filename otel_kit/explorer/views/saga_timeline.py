@@ -48,11 +48,10 @@ def show(opened: Opened) -> None:
 
 
 def _hint(drawn: Timeline) -> str:
-    merged = sum(len(bar.segments) > 1 for bar in drawn.bars)
     said = "Click a bar for its details; drag across to zoom in, double-click to zoom out."
-    if merged:
+    if merged := sum(len(bar.segments) > 1 for bar in drawn.bars):
         said += (
-            f" {words.count(merged, 'bar')} of these stand for several too narrow to tell apart."
+            f" Bars that stand for several, too narrow to be told apart: {words.number(merged)}."
         )
     return said
 
