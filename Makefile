@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test stack test-stack contract check format docs dashboards lock clean
+.PHONY: help demo test stack test-stack contract check format docs screenshots dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
@@ -13,6 +13,7 @@ help:
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
 	@echo "make docs   write docs/settings.md from the code"
+	@echo "make screenshots   take the README's pictures of the explorer from a demo (needs Chromium)"
 	@echo "make dashboards   write dashboards/*.json from dashboards/source"
 	@echo "make lock   pin the newest versions that fit together"
 
@@ -52,6 +53,9 @@ format: .venv/stamp
 
 docs: .venv/stamp
 	@$(BIN)/python -m docs.write_settings
+
+screenshots: .venv/stamp
+	@$(BIN)/python -m docs.take_screenshots
 
 dashboards: .venv/stamp
 	@$(BIN)/python -m dashboards.source
