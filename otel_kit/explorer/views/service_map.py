@@ -96,8 +96,8 @@ def _laid_out(names: tuple[str, ...], keys: tuple[EdgeKey, ...]) -> Layout:
 
 
 def _clicked() -> None:
-    """What was clicked is in the URL; a click beside everything selects nothing."""
+    """Write what was clicked into the URL; a figure that is drawn anew says that nothing is."""
     chosen: Any = st.session_state[_KEY]
-    points = chosen["selection"]["points"]
-    said = points[0]["customdata"] if points else []
-    links.select_on_map(EdgeKey(*said) if len(said) == 3 else said[0] if said else None)
+    for point in chosen["selection"]["points"][:1]:
+        said = point["customdata"]
+        links.select_on_map(EdgeKey(*said) if len(said) == 3 else said[0])
