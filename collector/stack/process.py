@@ -46,8 +46,14 @@ class Process:
         """Start, and return when it is ready; raises `NotReady`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            # Ctrl-C in a terminal is for whoever started it, who ends it when its senders have.
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         end = time.monotonic() + _READY_S
         while not _answers(self._ready):
