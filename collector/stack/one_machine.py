@@ -1,6 +1,6 @@
 """Collector, Jaeger, Prometheus and Kafka together, with the configurations for one machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,9 @@ PORTS: Final = {
 }
 """Every port that one of the parts listens on, with its default."""
 
+ALL: Final = ("jaeger", "prometheus", "collector", "kafka")
+"""The parts, in the order in which they start; whoever sends ends before whoever receives."""
+
 _PROMETHEUS: Final = HERE / "prometheus"
 _TARGETS: Final = {
     "otel-collector": "collector-prometheus",
@@ -47,17 +50,21 @@ def free_ports() -> dict[str, int]:
 class OneMachine:
     """``with OneMachine(folder) as stack:`` all parts are ready within, and have ended after.
 
-    `environment` is the Collector's (``collector/README.md``), `scrape_interval` Prometheus's.
-    Entering raises `run.NotBuilt` or `process.NotReady`.
+    `environment` is the Collector's (``collector/README.md``), `overlay` a configuration of its
+    own over the project's; `scrape_interval` is Prometheus's.  Entering raises `run.NotBuilt` or
+    `process.NotReady`.
     """
 
     folder: Path
     ports: Mapping[str, int] = field(default_factory=lambda: dict(PORTS))
     environment: Mapping[str, str] = field(default_factory=dict)
     scrape_interval: str = "15s"
+    parts: Sequence[str] = ALL
+    overlay: Path | None = None
 
     def __post_init__(self) -> None:
-        self.kafka = self._kafka()
+        if "kafka" in self.parts:
+            self.kafka = self._kafka()
         self.jaeger = self._jaeger()
         self.collector = self._collector()
         self.prometheus = self._prometheus()
@@ -65,8 +72,8 @@ class OneMachine:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            # Whoever sends ends before whoever receives.
-            for part in (self.jaeger, self.prometheus, self.collector, self.kafka):
+            for name in self.parts:
+                part: Process = getattr(self, name)
                 starting.callback(part.stop)
                 part.start()
             self._running = starting.pop_all()
@@ -110,7 +117,10 @@ class OneMachine:
             **self.environment,
         }
         health = self.ports["collector-health"]
-        return run.collector(self.folder / "collector", "one-machine.yaml", health, environment)
+        folder = self.folder / "collector"
+        return run.collector(
+            folder, "one-machine.yaml", health, environment, overlay=self.overlay
+        )
 
     def _prometheus(self) -> Process:
         folder = self.folder / "prometheus"

@@ -1,6 +1,8 @@
 """A real part as a process of its own on loopback: started, waited for, killed, started again."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -88,11 +90,16 @@ class Process:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nobody listens on.
+
+    It is below those that systems give to outgoing connections: while a part is away, nobody who
+    tries to reach it is given its port.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _answers(address: str) -> bool:
