@@ -1,8 +1,9 @@
 """Grafana's service graph where services of the kit and others call each other.
 
-partner (stock) → shop (kit) → bank (the kit by OpenTelemetry's instrumentations)
+partner (stock) → shop (kit) → bank (kit)
                         shop → ledger (stock) → archive (stock)
                                ledger → a server without telemetry
+partner → clinic (the kit on OpenTelemetry's own instrumentations)
 """
 
 import os
@@ -22,15 +23,17 @@ pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(120)]
 PROGRAM = Path(__file__).with_name("services.py")
 REQUESTS = 7
 CALLS = {
-    ("partner", "stock"): ["shop"],
+    ("partner", "stock"): ["shop", "clinic"],
     ("shop", "kit"): ["bank", "ledger"],
-    ("bank", "contrib"): [],
+    ("bank", "kit"): [],
+    ("clinic", "contrib"): [],
     ("ledger", "stock"): ["archive", "mainframe"],
     ("archive", "stock"): [],
 }
 ONCE_EACH = {
     ("user", "partner"),  # who asks the first service has no telemetry
     ("unknown", "shop"),  # W3C headers do not tell shop who partner is
+    ("unknown", "clinic"),
     ("shop", "bank"),
     ("shop", "ledger"),  # named by OTEL_KIT_PEERS
     ("ledger", "archive"),
