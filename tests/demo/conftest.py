@@ -141,10 +141,8 @@ def running_demo(
     ) as process:
         try:
             urls = _read_urls(process)
-            web, query = (
-                urls["web"].removesuffix("/orders"),
-                urls["query"].removesuffix("/api/sagas"),
-            )
+            web = urls["web"].removesuffix("/orders")
+            query = urls.get("query", "").removesuffix("/api/sagas")  # none with --no-collector
             yield RunningDemo(process, directory, web, query)
         finally:
             process.send_signal(signal.SIGTERM)
