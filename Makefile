@@ -3,10 +3,11 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test stack test-stack contract check format docs screenshots dashboards lock clean
+.PHONY: help demo demo-stack test stack test-stack contract check format docs screenshots dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
+	@echo "make demo-stack   the same on the real parts: Kafka, Collector, Jaeger, Prometheus"
 	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
 	@echo "make stack  build the real Collector, Jaeger, Prometheus and Kafka into a cache (needs Go and Java)"
 	@echo "make test-stack   the tests that need them"
@@ -29,14 +30,19 @@ help:
 demo: .venv/stamp
 	@$(BIN)/python -m demo $(ARGS)
 
+demo-stack: .venv/stamp
+	@$(BIN)/python -m collector.stack
+	@$(BIN)/python -m demo.stack $(ARGS)
+
 test: .venv/stamp
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stack: .venv/stamp
 	@$(BIN)/python -m collector.stack $(ARGS)
 
-test-stack: stack
-	$(BIN)/python -m pytest tests/stack -n 2 --dist loadgroup $(ARGS)
+test-stack: .venv/stamp
+	@$(BIN)/python -m collector.stack
+	$(BIN)/python -m pytest tests/stack --stack -n 2 --dist loadgroup $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)

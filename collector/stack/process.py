@@ -1,6 +1,8 @@
 """A real part as a process of its own on loopback: started, waited for, killed, started again."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -46,8 +48,14 @@ class Process:
         """Start, and return when it is ready; raises `NotReady`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            # Ctrl-C in a terminal is for whoever started it, who ends it when its senders have.
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         end = time.monotonic() + _READY_S
         while not _answers(self._ready):
@@ -73,20 +81,30 @@ class Process:
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(how)
-        try:
+        self._signal(how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Also to what it started."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nobody listens on.
+
+    It is below those that systems give to outgoing connections: while a part is away, nobody who
+    tries to reach it is given its port.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _answers(address: str) -> bool:

@@ -30,9 +30,11 @@ def collector(
     health_port: int,
     environment: Mapping[str, str],
     name: str = "collector",
+    overlay: Path | None = None,
 ) -> Process:
-    """A Collector with one of the configurations in ``collector/otelcol``."""
+    """A Collector with one of the configurations in ``collector/otelcol``, and one over it."""
     command = [str(program("collector")), f"--config={HERE / 'otelcol' / config}"]
+    command += [f"--config={overlay}"] if overlay else []
     ready = f"http://{HOST}:{health_port}/"
     own = {"OTELCOL_HEALTH_PORT": str(health_port), **environment}
     return Process(name, command, folder, ready, own)
