@@ -1,6 +1,7 @@
 """A real part as a process of its own on loopback: started, waited for, killed, started again."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -82,11 +83,16 @@ class Process:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on loopback that nobody listens on.
+
+    Below the range that systems take the ports of outgoing connections from: one of those could
+    have it before the part listens.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 30_000)
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)):
+                return port
 
 
 def _answers(address: str) -> bool:
