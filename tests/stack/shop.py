@@ -40,7 +40,7 @@ class Shop:
         self.failed: set[str] = set()
 
     def order(self, saga_id: str, *, fails: bool) -> None:
-        """Three traces over three services each two apart; at most the very last span has failed."""
+        """Three traces, each over two machines; at most its very last span has failed."""
         for number, (caller, callee) in enumerate(_TRACES):
             with self._tracer(caller).start_as_current_span("call", context=Context()) as call:
                 call.set_attribute(names.SAGA_ID, saga_id)
