@@ -12,7 +12,7 @@ help:
 	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
-	@echo "make docs   write docs/settings.md from the code"
+	@echo "make docs   write docs/settings.md and the table of docs/scaling.md from the code"
 	@echo "make dashboards   write dashboards/*.json from dashboards/source"
 	@echo "make lock   pin the newest versions that fit together"
 
@@ -52,6 +52,7 @@ format: .venv/stamp
 
 docs: .venv/stamp
 	@$(BIN)/python -m docs.write_settings
+	@$(BIN)/python -m docs.write_scaling
 
 dashboards: .venv/stamp
 	@$(BIN)/python -m dashboards.source

@@ -1,6 +1,5 @@
 """Many machines: every saga arrives whole and once, whoever dies on the way."""
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -9,6 +8,8 @@ import pytest
 
 from collector.stack.process import HOST
 from otel_kit import names
+from tests.embedded import build
+from tests.embedded.running import PROTOBUF
 from tests.stack import many_machines
 from tests.stack.many_machines import Machines, wait_until
 from tests.stack.shop import SERVICES, Shop
@@ -73,16 +74,12 @@ def test_a_sampler_that_dies_loses_nothing_while_a_second_group_decides_too(
 
 def test_metrics_reach_prometheus_and_logs_the_writers_files(machines: Machines) -> None:
     """Through an agent, a gateway and Kafka."""
-    url = f"http://{HOST}:{machines.agent_ports[0]}/v1"
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "web"}}]}
-    point = {"timeUnixNano": time.time_ns(), "asDouble": 42.5}
-    metric = {"name": "shop.stock", "gauge": {"dataPoints": [point]}}
-    metrics = {"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}
-    record = {"timeUnixNano": time.time_ns(), "body": {"stringValue": "counted the stock"}}
-    logs = {"resource": resource, "scopeLogs": [{"logRecords": [record]}]}
-
-    httpx.post(f"{url}/metrics", json={"resourceMetrics": [metrics]}).raise_for_status()
-    httpx.post(f"{url}/logs", json={"resourceLogs": [logs]}).raise_for_status()
+    stock = build.metrics([build.gauge("shop.stock", 42.5)], service="web")
+    counted = build.logs([build.log("counted the stock")], service="web")
+    agent = f"http://{HOST}:{machines.agent_ports[0]}/v1"
+    for path, message in (("metrics", stock), ("logs", counted)):
+        body = message.SerializeToString()
+        httpx.post(f"{agent}/{path}", content=body, headers=PROTOBUF).raise_for_status()
 
     wait_until(lambda: machines.value('shop_stock{job="web"}') == 42.5, "the metric", 60)
     wait_until(lambda: "counted the stock" in machines.logs(), "the log", 60)
