@@ -127,7 +127,7 @@ def test_every_address_is_read_by_some_configuration() -> None:
 @pytest.mark.parametrize("address", ["OTELCOL_GATEWAYS", "JAEGER_ENDPOINT", "PROMETHEUS_WRITE_URL"])
 def test_an_address_is_a_service_and_a_port_of_it(address: str) -> None:
     """Of those that these manifests make."""
-    [(host, port)] = re.findall(r"(\w+)(?:, port: |:)(\d+)", ADDRESSES[address])
+    [(host, port)] = re.findall(r"(\w+)(?:, port: '|:)(\d+)", ADDRESSES[address])
 
     assert int(port) in {each["port"] for each in service(host)["spec"]["ports"]}
 

