@@ -13,6 +13,7 @@ from demo.launcher.exceptions import DemoError, InvalidUse
 from demo.launcher.folder import check_in_use
 from demo.launcher.options import Options
 from demo.launcher.run import run
+from otel_kit.explorer import child
 
 EPILOG = """
 while it runs:  make demo ARGS="fault bank-down on"     (or off)
@@ -81,6 +82,11 @@ def _add_surroundings(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start no collector; telemetry goes where OTEL_EXPORTER_OTLP_ENDPOINT says",
     )
+    add(
+        "--explorer",
+        action=argparse.BooleanOptionalAction,
+        help="the explorer's pages in a browser (not with --once, unless asked for)",
+    )
 
 
 def _positive(kind: type[int] | type[float]) -> type:
@@ -103,7 +109,18 @@ def _options(given: argparse.Namespace) -> Options:
         faults=[_fault(name) for name in given.fault],
         ports=ports.choose(given.port, automatic=given.ports == "auto"),
         collector=not given.no_collector,
+        explorer=_explorer(given),
     )
+
+
+def _explorer(given: argparse.Namespace) -> bool:
+    wanted = not (given.once or given.no_collector) if given.explorer is None else given.explorer
+    if wanted and given.no_collector:
+        raise InvalidUse("--explorer shows what the demo's collector has: omit --no-collector")
+    if wanted and not child.is_installed():
+        print("no explorer: it needs more packages: pip install 'otel-kit[explorer]'")
+        return False
+    return bool(wanted)
 
 
 def _list_faults() -> int:

@@ -13,6 +13,7 @@ PORTS: Final = {
     "otlp": 4317,
     "otlp-http": 4318,
     "query": 16686,
+    "explorer": 8501,
 }
 """Every port the demo listens on, with its default."""
 

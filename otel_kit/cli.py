@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     Commands = _SubParsersAction[argparse.ArgumentParser]
+    Beside = Callable[[str], AbstractContextManager[object]]
 
 _SIZE: Final = re.compile(r"(\d{1,9})\s*([KMGT]?)i?B?", re.IGNORECASE)
 
@@ -46,15 +48,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_up(commands: "Commands") -> None:
-    parser = commands.add_parser("up", help="embedded collector: OTLP in, store, query API")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--allowed-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="name of this machine that HTTP clients may use, besides localhost; may be repeated",
+    parser = commands.add_parser(
+        "up", help="embedded collector: OTLP in, store, query API; and the explorer"
     )
+    _add_host(parser)
     parser.add_argument("--otlp-grpc-port", type=_port, default=4317, help="%(default)s; 0: any")
     parser.add_argument("--otlp-http-port", type=_port, default=4318, help="%(default)s; 0: any")
     parser.add_argument("--query-port", type=_port, default=16686, help="%(default)s; 0: any")
@@ -71,7 +68,21 @@ def _add_up(commands: "Commands") -> None:
         metavar="SECONDS",
         help="a running saga quiet for longer is stuck (%(default)s)",
     )
+    pages = parser.add_mutually_exclusive_group()
+    pages.add_argument("--explorer-port", type=_port, default=8501, help="%(default)s; 0: any")
+    pages.add_argument("--no-explorer", action="store_true", help="start only the collector")
     parser.set_defaults(run=_up)
+
+
+def _add_host(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name of this machine that HTTP clients may use, besides localhost; may be repeated",
+    )
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -79,6 +90,7 @@ def _up(options: argparse.Namespace) -> int:
         from otel_kit.embedded import Embedded, run
     except ModuleNotFoundError as error:
         raise MissingExtra("otel-kit up", "embedded") from error
+    explorer = _beside(options)
     run(
         Embedded(
             data=None if options.ephemeral else options.data,
@@ -89,9 +101,24 @@ def _up(options: argparse.Namespace) -> int:
             query_port=options.query_port,
             max_size=options.max_size,
             stuck_after=options.stuck_after,
-        )
+        ),
+        explorer,
     )
     return 0
+
+
+def _beside(options: argparse.Namespace) -> "Beside":
+    """What runs the explorer of the collector at a URL, if it is wanted and installed."""
+    from otel_kit.explorer import child
+
+    if options.no_explorer:
+        return nullcontext
+    if not child.is_installed():
+        print(f"no explorer: {MissingExtra('it', 'explorer')}")
+        return nullcontext
+    child.check_port(options.host, options.explorer_port)
+    where = (options.host, options.explorer_port, tuple(options.allowed_host))
+    return lambda collector: child.beside(collector, *where, say=print)
 
 
 def _default_data() -> Path:
@@ -176,24 +203,36 @@ def _url(text: str) -> str:
 
 def _add_explore(commands: "Commands") -> None:
     parser = commands.add_parser("explore", help="the saga-trace explorer, in a browser")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=_port, default=8501, help="%(default)s")
-    parser.add_argument(
+    _add_host(parser)
+    parser.add_argument("--port", type=_port, default=8501, help="%(default)s; 0: any")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
         "--url", type=_url, help="query API of otel-kit up (http://127.0.0.1:16686)"
     )
-    parser.add_argument("--jaeger", type=_url, help="read from Jaeger's query API")
-    parser.add_argument("--prometheus", type=_url, help="figures for --jaeger")
+    source.add_argument("--jaeger", type=_url, help="read from Jaeger's query API")
+    source.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="a saga that was saved from the explorer"
+    )
+    parser.add_argument("--prometheus", type=_url, metavar="URL", help="figures for --jaeger")
+    parser.add_argument("--leash", action="store_true", help="end when standard input is closed")
     parser.set_defaults(run=_explore)
 
 
 def _explore(options: argparse.Namespace) -> int:
-    try:
-        from otel_kit.explorer import run
-        from otel_kit.explorer.options import COLLECTOR, Options
-    except ModuleNotFoundError as error:
-        raise MissingExtra("otel-kit explore", "explorer") from error
-    wanted = Options(options.url or COLLECTOR, options.jaeger or "", options.prometheus or "")
-    return run.serve(wanted, options.host, options.port)
+    from otel_kit.explorer import child
+
+    if not child.is_installed():
+        raise MissingExtra("otel-kit explore", "explorer")
+    from otel_kit.explorer import run
+    from otel_kit.explorer.options import COLLECTOR, Options
+
+    wanted = Options(
+        collector=options.url or COLLECTOR,
+        jaeger=options.jaeger or "",
+        prometheus=options.prometheus or "",
+        bundle=str(options.bundle or ""),
+    )
+    return run.serve(wanted, options.host, options.port, options.allowed_host, leash=options.leash)
 
 
 def _add_export(commands: "Commands") -> None:

@@ -130,7 +130,7 @@ class SagaRecord:
     trace_ids: Sequence[str]
     active_ns: int = 0
     retries: int = 0
-    steps: Sequence[StepRecord] = ()
+    steps: tuple[StepRecord, ...] = ()
     failed_step: str | None = None
 
 

@@ -50,7 +50,7 @@ def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with collector() as client:
         port = client.query_url.rpartition(":")[2]
         free = ["--otlp-grpc-port", "0", "--otlp-http-port", "0"]
-        code = main(["up", "--ephemeral", *free, "--query-port", port])
+        code = main(["up", "--ephemeral", "--no-explorer", *free, "--query-port", port])
 
     assert code == 2
     assert capsys.readouterr().err == (
@@ -89,7 +89,7 @@ def test_a_data_directory_that_is_a_file_is_refused(
     (tmp_path / "file").touch()
     ports = ["--otlp-grpc-port", "0", "--otlp-http-port", "0", "--query-port", "0"]
 
-    assert main(["up", "--data", str(tmp_path / "file"), *ports]) == 2
+    assert main(["up", "--no-explorer", "--data", str(tmp_path / "file"), *ports]) == 2
     assert "--data" in capsys.readouterr().err
 
 
@@ -97,5 +97,5 @@ def test_a_size_too_small_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     """A store too small to work is refused with the least size."""
     ports = ["--otlp-grpc-port", "0", "--otlp-http-port", "0", "--query-port", "0"]
 
-    assert main(["up", "--ephemeral", "--max-size", "1MB", *ports]) == 2
+    assert main(["up", "--no-explorer", "--ephemeral", "--max-size", "1MB", *ports]) == 2
     assert "8MB" in capsys.readouterr().err

@@ -25,7 +25,6 @@ class Fleet:
     def __init__(self, options: Options, directory: Path, say: Callable[[str], None]) -> None:
         """``say`` tells the user what happens while the demo runs."""
         self._say = say
-        self._collector: Child | None = None
         self._options = options
         self._logs = directory / "logs"
         self._data = directory / "telemetry"
@@ -54,19 +53,31 @@ class Fleet:
         Raises:
             ChildDied: when one does.
         """
-        needed = [child for child in self._children if child is not self._collector]
-        await _all(*(child.died() for child in needed), self._keep_collector())
+        watching = self._watching()
+        needed = [child for child in self._children if child.name not in watching]
+        kept = (self._keep(name, launch) for name, launch in watching.items())
+        await _all(*(child.died() for child in needed), *kept)
         raise AssertionError("children that end raise")
 
-    async def _keep_collector(self) -> None:
-        """Start the collector again when it ends: its services hold back what it misses."""
-        while (collector := self._collector) is not None:
-            try:
-                await collector.died()
-            except ChildDied as error:
-                self._say(f"{str(error).partition(';')[0]}: starting it again")
-            self._children.remove(collector)
-            await self._launch_collector()
+    def _watching(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What only watches the shop, with what launches it."""
+        launches = {}
+        if self._options.collector:
+            launches["collector"] = self._launch_collector
+        if self._options.explorer:
+            launches["explorer"] = self._launch_explorer
+        return launches
+
+    async def _keep(self, name: str, launch: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a child again when it ends: services hold back what a collector misses."""
+        while True:
+            for child in [each for each in self._children if each.name == name]:
+                try:
+                    await child.died()
+                except ChildDied as error:
+                    self._say(f"{str(error).partition(';')[0]}: starting it again")
+                self._children.remove(child)
+            await launch()
 
     async def stop_services(self) -> None:
         """End the services; they send the rest of their telemetry before they go.
@@ -86,8 +97,8 @@ class Fleet:
         await asyncio.gather(*(child.stop() for child in going))
 
     async def _start(self) -> None:
-        collector = [self._launch_collector()] if self._options.collector else []
-        await _all(*collector, self._launch_service("bank"), self._start_around_broker())
+        watching = [launch() for launch in self._watching().values()]
+        await _all(*watching, self._launch_service("bank"), self._start_around_broker())
 
     async def _start_around_broker(self) -> None:
         if config.BOOTSTRAP_SERVERS in os.environ:
@@ -103,16 +114,29 @@ class Fleet:
 
     async def _launch_collector(self) -> None:
         ports = self._options.ports
-        child = await self._child(
+        await self._launch_serving(
             "collector",
-            *("otel_kit.cli", "up", "--data", str(self._data)),
+            f"http://{config.HOST}:{ports['query']}/healthz",
+            *("otel_kit.cli", "up", "--no-explorer", "--data", str(self._data)),
             *("--otlp-grpc-port", str(ports["otlp"])),
             *("--otlp-http-port", str(ports["otlp-http"])),
             *("--query-port", str(ports["query"])),
         )
-        self._collector = child
+
+    async def _launch_explorer(self) -> None:
+        ports = self._options.ports
+        await self._launch_serving(
+            "explorer",
+            f"http://{config.HOST}:{ports['explorer']}/_stcore/health",
+            *("otel_kit.cli", "explore", "--port", str(ports["explorer"])),
+            *("--url", f"http://{config.HOST}:{ports['query']}"),
+        )
+
+    async def _launch_serving(self, name: str, health: str, *command: str) -> None:
+        """Start a child and wait until it answers at the URL `health`."""
+        child = await self._child(name, *command)
         died = asyncio.create_task(child.died())
-        healthy = asyncio.create_task(_healthy(f"http://{config.HOST}:{ports['query']}/healthz"))
+        healthy = asyncio.create_task(_healthy(health))
         done, waiting = await asyncio.wait({died, healthy}, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()

@@ -18,9 +18,11 @@ class Options:
     faults: Sequence[Fault]
     ports: Mapping[str, int]
     collector: bool
+    explorer: bool
 
     @property
     def needed_ports(self) -> dict[str, int]:
         """The ports that something of this run listens on."""
         unused = () if self.collector else config.COLLECTOR_PORTS
+        unused = unused if self.explorer else (*unused, "explorer")
         return {name: port for name, port in self.ports.items() if name not in unused}

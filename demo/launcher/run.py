@@ -23,6 +23,7 @@ from demo.launcher.view import view
 
 INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended before it was done."""
+_EXPLORER: Final = f"http://{config.HOST}:{config.PORTS['explorer']}"
 
 
 async def run(options: Options) -> int:
@@ -114,15 +115,19 @@ class _Run:
             folder = config.directory() / "telemetry"
             self._say(
                 f"the collector ends with the demo; start it on the same data with\n"
-                f"  {_short(command)} up --data {_short(folder)}\nand look at"
+                f"  {_short(command)} up --data {_short(folder)}\n"
+                f"and open {_EXPLORER}, or look at"
             )
             report.print_urls(self._console, self._query, known)
 
     def _heading(self) -> str:
-        lines = [f"web    {self._web}/orders"]
+        lines = []
+        if self._options.explorer:
+            lines.append(f"explorer  http://{config.HOST}:{self._options.ports['explorer']}")
+        lines.append(f"web       {self._web}/orders")
         if self._options.collector:
-            lines.append(f"query  {self._query}/api/sagas")
-        return "\n".join([*lines, f"logs   {config.directory() / 'logs'}"])
+            lines.append(f"query     {self._query}/api/sagas")
+        return "\n".join([*lines, f"logs      {config.directory() / 'logs'}"])
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

@@ -1,10 +1,11 @@
 """What decoding hands to the store: compressed blocks and what must be indexed of them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 OUTCOMES: Final = frozenset({"completed", "compensated", "partially_compensated", "failed"})
 COMPENSATION: Final = "compensation"
+STEP_KINDS: Final = frozenset({"action", COMPENSATION})
 
 
 @dataclass(slots=True)
@@ -43,20 +44,24 @@ class TraceSlice:
         self.operations |= other.operations
 
 
-@dataclass(frozen=True, slots=True)
-class StepSeen:
+class StepSeen(NamedTuple):
     """A step's start event (``ended_ns`` is None) or its finished span."""
 
     span_id: bytes
     step: str
     kind: str
+    compensates: str
     started_ns: int
-    ended_ns: int | None
+    ended_ns: int | None = None
+    failed: bool = False
 
 
 @dataclass(slots=True)
 class SagaSlice:
-    """What one batch says about one saga.  ``outcome_ns`` is when the outcome was set."""
+    """What one batch says about one saga.
+
+    ``outcome_ns`` is when the outcome was set; ``retries`` counts repeated attempts of calls.
+    """
 
     started_ns: int
     active_ns: int
@@ -64,6 +69,7 @@ class SagaSlice:
     outcome: str | None = None
     outcome_ns: int = 0
     compensating: bool = False
+    retries: int = 0
     steps: list[StepSeen] = field(default_factory=list)
     traces: set[bytes] = field(default_factory=set)
     log_blocks: set[int] = field(default_factory=set)

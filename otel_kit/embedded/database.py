@@ -14,7 +14,8 @@ FILE: Final = "telemetry.db"
 _LOCK: Final = "in-use.lock"
 _APPLICATION_ID: Final = 0x6F746B74
 """Marks a SQLite file as ours ("otkt")."""
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""Of the layout in ``schema.sql``."""
 PAGE_BYTES: Final = 8192
 """Larger than SQLite's default, for blocks of some kilobytes."""
 
@@ -118,6 +119,11 @@ def _check(path: Path) -> None:
         )
     if version > _VERSION:
         raise DataUnusable(f"{path} was made by a newer otel_kit; update, or choose another --data")
+    if tables and version < _VERSION:
+        raise DataUnusable(
+            f"{path} was made by an older otel_kit and is laid out otherwise; open it with that"
+            " version, or remove it, or choose another --data"
+        )
 
 
 def _open_reader(path: Path) -> sqlite3.Connection:

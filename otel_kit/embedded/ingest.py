@@ -16,8 +16,9 @@ _TRACE = """
     RETURNING id, spans
 """
 _SAGA = """
-    INSERT INTO sagas (saga_id, name, started_at, active_at, outcome, outcome_at, compensating)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO sagas
+        (saga_id, name, started_at, active_at, outcome, outcome_at, compensating, retries)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (saga_id) DO UPDATE SET
         name = CASE name WHEN '' THEN excluded.name ELSE name END,
         started_at = min(started_at, excluded.started_at),
@@ -25,21 +26,23 @@ _SAGA = """
         outcome = CASE WHEN excluded.outcome IS NOT NULL AND excluded.outcome_at >= outcome_at
                        THEN excluded.outcome ELSE outcome END,
         outcome_at = max(outcome_at, excluded.outcome_at),
-        compensating = max(compensating, excluded.compensating)
+        compensating = max(compensating, excluded.compensating),
+        retries = retries + excluded.retries
     RETURNING id
 """
 _STEP = """
-    INSERT INTO saga_steps (saga, span_id, step, kind, started_at, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO saga_steps (saga, span_id, step, kind, compensates, started_at, ended_at, failed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (saga, span_id, step) DO UPDATE SET
-        kind = CASE excluded.kind WHEN '' THEN kind ELSE excluded.kind END,
         started_at = CASE span_id WHEN x'' THEN max(started_at, excluded.started_at)
                                   ELSE min(started_at, excluded.started_at) END,
-        ended_at = coalesce(excluded.ended_at, ended_at)
+        ended_at = coalesce(excluded.ended_at, ended_at),
+        failed = max(failed, excluded.failed)
 """
 _SAGA_STAYS_ACTIVE = """
-    UPDATE sagas SET active_at = max(active_at, ?)
-    WHERE id IN (SELECT saga FROM saga_traces WHERE trace = ?)
+    UPDATE sagas SET active_at = t.ended_at FROM traces t
+    WHERE t.id = ? AND active_at < t.ended_at
+    AND sagas.id IN (SELECT saga FROM saga_traces WHERE trace = t.id)
 """
 
 
@@ -125,8 +128,7 @@ class Ingest:
         for saga, row in self._sagas(batches):
             links += [(row, ids[trace_id]) for trace_id in saga.traces]
         self._many("INSERT OR IGNORE INTO saga_traces VALUES (?, ?)", links)
-        ended = [(merged[trace_id].ended_ns, row) for trace_id, row in ids.items()]
-        self._many(_SAGA_STAYS_ACTIVE, ended)
+        self._many(_SAGA_STAYS_ACTIVE, [(row,) for row in ids.values()])
 
     def _trace(self, trace_id: bytes, trace: TraceSlice) -> int:
         row = (trace_id, trace.started_ns, trace.ended_ns, trace.spans, trace.errors)
@@ -157,18 +159,15 @@ class Ingest:
         """Write what is known of each saga; returns them with their row ids."""
         seen = [(key, saga) for batch in batches for key, saga in batch.sagas.items()]
         written = [(saga, self._saga(saga_id, saga)) for saga_id, saga in seen]
-        steps = [
-            (row, step.span_id, step.step, step.kind, step.started_ns, step.ended_ns)
-            for saga, row in written
-            for step in saga.steps
-        ]
+        steps = [(row, *step) for saga, row in written for step in saga.steps]
         self._many(_STEP, steps)
         return written
 
     def _saga(self, saga_id: str, saga: SagaSlice) -> int:
         times = (saga.started_ns, saga.active_ns)
-        row = (saga_id, saga.name, *times, saga.outcome, saga.outcome_ns, saga.compensating)
-        return int(self._connection.execute(_SAGA, row).fetchone()[0])
+        told = (saga.outcome, saga.outcome_ns, saga.compensating, saga.retries)
+        found = self._connection.execute(_SAGA, (saga_id, saga.name, *times, *told))
+        return int(found.fetchone()[0])
 
     def logs(self, batch: LogBatch) -> None:
         """Write the log records of one request."""

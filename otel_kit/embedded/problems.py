@@ -29,7 +29,3 @@ class Unavailable(Refused):
 
 class DataUnusable(OtelKitError):
     """The data directory cannot be used; nothing in it was changed."""
-
-
-class PortTaken(OtelKitError):
-    """Another program listens where we should."""

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -12,11 +12,18 @@ from otel_kit.embedded.server import Embedded
 _APIS: Final = "/api/sagas /api/edges /api/queues /api/breakers /api/propagation"
 
 
-def run(collector: Embedded) -> None:
-    """Start, print where everything is, wait for SIGINT or SIGTERM, stop."""
+def run(
+    collector: Embedded,
+    beside: Callable[[str], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> None:
+    """Start, print where everything is, wait for SIGINT or SIGTERM, stop.
+
+    What `beside` makes of the query URL lasts as long as the collector serves.
+    """
     with _asked_to_stop() as stop, collector:
         print(_greeting(collector), flush=True)  # noqa: T201  # the command's output
-        stop.wait()
+        with beside(collector.query_url):
+            stop.wait()
 
 
 @contextlib.contextmanager

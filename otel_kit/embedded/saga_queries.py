@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from otel_kit import names
-from otel_kit.embedded import blocks, trace_queries
+from otel_kit.embedded import blocks, saga_steps, trace_queries
 from otel_kit.embedded.config import MAX_ANSWER_SPANS
 from otel_kit.records import LogRecord, SagaDetail, SagaRecord, StateCount
+from otel_kit.step_rules import MAX_STEPS, failed_step, step_now
 
 MAX_TRACES: Final = 200
 """Traces of one saga in an answer."""
@@ -32,7 +33,7 @@ _DURATION: Final = """
     (CASE WHEN outcome IS NULL THEN max(active_at, :now) ELSE active_at END - started_at)
 """
 _COLUMNS: Final = (
-    f"id, saga_id, name, started_at, active_at, outcome IS NOT NULL, {_STATE} AS state"
+    f"id, saga_id, name, started_at, active_at, outcome IS NOT NULL, retries, {_STATE} AS state"
 )
 Sort: TypeAlias = Literal["-started", "started", "stalest"]
 
@@ -156,20 +157,24 @@ def _parameters(query: SagaQuery) -> dict[str, Any]:
 
 
 def _saga(connection: sqlite3.Connection, row: tuple[Any, ...], now_ns: int) -> SagaRecord:
-    rowid, saga_id, name, started, active, finished, state = row
+    rowid, saga_id, name, started, active, finished, retries, state = row
+    steps = saga_steps.read(connection, rowid)
     errors = connection.execute(_ERRORS, (rowid,)).fetchone()[0]
     end = active if finished else max(active, now_ns)
     return SagaRecord(
         id=saga_id,
         name=name,
         state=state,
-        step=_step(connection, rowid, bool(finished)),
+        step=step_now(steps.rows, bool(finished)),
         started_ns=started,
         duration_s=max(end - started, 0) / 1e9,
         services=_column(connection, _SERVICES, rowid),
         errors=errors,
         trace_ids=[trace_id.hex() for trace_id in _column(connection, _TRACE_IDS, rowid)],
         active_ns=active,
+        retries=max(retries, steps.repeats),
+        steps=tuple(steps.rows[-MAX_STEPS:]),
+        failed_step=failed_step(steps.rows),
     )
 
 
@@ -179,22 +184,11 @@ _SERVICES: Final = """SELECT DISTINCT s.name FROM saga_traces st
     JOIN trace_services ts ON ts.trace = st.trace JOIN services s ON s.id = ts.service
     WHERE st.saga = ? ORDER BY s.name"""
 _TRACE_IDS: Final = f"""SELECT trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES}"""
-_LAST_STEP: Final = "SELECT step FROM saga_steps WHERE saga = ? ORDER BY started_at DESC LIMIT 1"
-_OPEN_STEP: Final = """SELECT step FROM saga_steps s WHERE saga = ? AND ended_at IS NULL
-    AND NOT EXISTS (SELECT 1 FROM saga_steps e WHERE e.saga = s.saga AND e.step = s.step
-                    AND s.kind IN ('', e.kind) AND e.ended_at >= s.started_at)
-    ORDER BY started_at DESC LIMIT 1"""
+    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES}"""
 
 
 def _column(connection: sqlite3.Connection, sql: str, rowid: int) -> list[Any]:
     return [value for (value,) in connection.execute(sql, (rowid,))]
-
-
-def _step(connection: sqlite3.Connection, rowid: int, finished: bool) -> str | None:
-    current = [] if finished else _column(connection, _OPEN_STEP, rowid)
-    steps = current or _column(connection, _LAST_STEP, rowid)
-    return str(steps[0]) if steps else None
 
 
 def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> SagaDetail | None:
@@ -216,7 +210,7 @@ def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> Sa
 
 
 _TRACE_REFS: Final = f"""SELECT t.id, t.trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at LIMIT {MAX_TRACES + 1}"""
+    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES + 1}"""
 
 
 def logs(

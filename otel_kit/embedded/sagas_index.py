@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_kit import names
 from otel_kit.embedded import otlp
-from otel_kit.embedded.batches import SagaSlice, StepSeen
+from otel_kit.embedded.batches import COMPENSATION, STEP_KINDS, SagaSlice, StepSeen
 from otel_kit.embedded.config import MAX_NAME
 
 _KEYS: Final = frozenset(
@@ -18,7 +18,9 @@ _KEYS: Final = frozenset(
         names.SAGA_NAME,
         names.SAGA_STEP,
         names.SAGA_STEP_KIND,
+        names.SAGA_COMPENSATES,
         names.SAGA_OUTCOME,
+        names.SPAN_RETRY_ATTEMPT,
     }
 )
 
@@ -38,9 +40,30 @@ def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
     saga.traces.add(span.trace_id)
     if outcome := found.get(names.SAGA_OUTCOME):
         saga.saw_outcome(outcome, end)
-    step, kind = found.get(names.SAGA_STEP), found.get(names.SAGA_STEP_KIND)
-    if step and kind:
-        saga.saw_step(StepSeen(span.span_id, step[:MAX_NAME], kind[:MAX_NAME], start, end))
+    if names.SPAN_RETRY_ATTEMPT in found:
+        saga.retries += _is_repeat(found[names.SPAN_RETRY_ATTEMPT])
+    if names.SAGA_STEP in found:
+        failed = span.status.code == otlp.STATUS_ERROR
+        _index_step(saga, found, span.span_id, start, end, failed)
+
+
+def _index_step(
+    saga: SagaSlice,
+    found: dict[str, str],
+    span_id: bytes,
+    started_ns: int,
+    ended_ns: int | None = None,
+    failed: bool = False,
+) -> None:
+    step, kind = found[names.SAGA_STEP][:MAX_NAME], found.get(names.SAGA_STEP_KIND)
+    if not step or kind not in STEP_KINDS:
+        return
+    undone = found.get(names.SAGA_COMPENSATES, "")[:MAX_NAME] if kind == COMPENSATION else ""
+    saga.saw_step(StepSeen(span_id, step, kind, undone, started_ns, ended_ns, failed))
+
+
+def _is_repeat(attempt: str) -> bool:
+    return attempt.isdecimal() and attempt.lstrip("0") not in ("", "1")
 
 
 def _index_finish(event: Span.Event, span: Span, sagas: dict[str, SagaSlice]) -> None:
@@ -61,10 +84,8 @@ def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
     if saga is None:
         return
     saga.log_blocks.add(block)
-    step = found.get(names.SAGA_STEP)
-    if step and otlp.event_name(log) == names.EVENT_STEP_STARTED:
-        kind = found.get(names.SAGA_STEP_KIND, "")
-        saga.saw_step(StepSeen(log.span_id, step[:MAX_NAME], kind[:MAX_NAME], at, None))
+    if names.SAGA_STEP in found and otlp.event_name(log) == names.EVENT_STEP_STARTED:
+        _index_step(saga, found, log.span_id, at)
 
 
 def _saga_attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:

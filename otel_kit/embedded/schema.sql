@@ -27,15 +27,17 @@ CREATE TABLE trace_operations (operation INTEGER, trace INTEGER, PRIMARY KEY (op
 CREATE TABLE sagas (
     id INTEGER PRIMARY KEY, saga_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
     started_at INTEGER NOT NULL, active_at INTEGER NOT NULL,
-    outcome TEXT, outcome_at INTEGER NOT NULL, compensating INTEGER NOT NULL
+    outcome TEXT, outcome_at INTEGER NOT NULL, compensating INTEGER NOT NULL,
+    retries INTEGER NOT NULL
 );
 CREATE INDEX sagas_by_start ON sagas (started_at, id);
 CREATE TABLE saga_traces (saga INTEGER, trace INTEGER, PRIMARY KEY (saga, trace)) WITHOUT ROWID;
 CREATE INDEX saga_traces_by_trace ON saga_traces (trace);
 -- One row for each step seen, by its span; ended_at is null until that span arrives.
 CREATE TABLE saga_steps (
-    saga INTEGER, span_id BLOB, step TEXT NOT NULL, kind TEXT NOT NULL,
-    started_at INTEGER NOT NULL, ended_at INTEGER, PRIMARY KEY (saga, span_id, step)
+    saga INTEGER, span_id BLOB, step TEXT NOT NULL, kind TEXT NOT NULL, compensates TEXT NOT NULL,
+    started_at INTEGER NOT NULL, ended_at INTEGER, failed INTEGER NOT NULL,
+    PRIMARY KEY (saga, span_id, step)
 ) WITHOUT ROWID;
 
 CREATE TABLE log_blocks (id INTEGER PRIMARY KEY, records INTEGER NOT NULL, data BLOB NOT NULL);

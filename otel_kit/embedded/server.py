@@ -12,11 +12,11 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from otel_kit._hosts import HostCheck
+from otel_kit._listening import PortTaken, address, listen, why_not
 from otel_kit.embedded.api import application
 from otel_kit.embedded.config import Config
-from otel_kit.embedded.hosts import HostCheck
 from otel_kit.embedded.intake import Intake
-from otel_kit.embedded.problems import PortTaken
 from otel_kit.embedded.receiver_grpc import GrpcReceiver
 from otel_kit.embedded.receiver_http import HttpReceiver
 from otel_kit.embedded.store import Store
@@ -49,10 +49,10 @@ class Embedded:
 
     def _start(self, undo: contextlib.ExitStack) -> None:
         config = self.config
-        http = undo.enter_context(_listen(config.host, config.otlp_http_port, "--otlp-http-port"))
-        query = undo.enter_context(_listen(config.host, config.query_port, "--query-port"))
+        http = undo.enter_context(listen(config.host, config.otlp_http_port, "--otlp-http-port"))
+        query = undo.enter_context(listen(config.host, config.query_port, "--query-port"))
         self.otlp_http_port, self.query_port = http.getsockname()[1], query.getsockname()[1]
-        with _listen(config.host, config.otlp_grpc_port, "--otlp-grpc-port"):
+        with listen(config.host, config.otlp_grpc_port, "--otlp-grpc-port"):
             pass  # only to see that it is free: grpc's own message does not say why it is not
         self.store = Store(config)
         undo.callback(self.store.close)
@@ -98,38 +98,14 @@ class Embedded:
         return self._url(self.query_port)
 
     def _url(self, port: int) -> str:
-        return f"http://{_address(self.config.host, port)}"
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _listen(host: str, port: int, option: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without the protocol asyncio does not set TCP_NODELAY, and each answer waits 40 ms.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(128)
-    except (OSError, OverflowError) as error:
-        sock.close()
-        raise PortTaken(_why(host, port, option, error)) from error
-    return sock
-
-
-def _why(host: str, port: int, option: str, error: Exception) -> str:
-    if isinstance(error, OSError) and "in use" in str(error):
-        return f"port {port} is taken by another program; choose another with {option}"
-    return f"{host} port {port} cannot be listened on ({error}); choose another --host or {option}"
+        return f"http://{address(self.config.host, port)}"
 
 
 def _grpc(intake: Intake, config: Config) -> GrpcReceiver:
     try:
-        return GrpcReceiver(intake, _address(config.host, config.otlp_grpc_port), config.max_body)
+        return GrpcReceiver(intake, address(config.host, config.otlp_grpc_port), config.max_body)
     except RuntimeError as error:
-        reason = _why(config.host, config.otlp_grpc_port, "--otlp-grpc-port", error)
+        reason = why_not(config.host, config.otlp_grpc_port, "--otlp-grpc-port", error)
         raise PortTaken(reason) from error
 
 

@@ -3,35 +3,39 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
-from otel_kit.explorer.source import EmbeddedSource, JaegerSource, Source
+from otel_kit.explorer.source import BundleSource, EmbeddedSource, JaegerSource, Source
 
 COLLECTOR: Final = "http://127.0.0.1:16686"
 _VARIABLE: Final = "OTEL_KIT_EXPLORER"
-"""Set for the process that serves the pages, by the one that starts it."""
+"""Set in the process that serves the pages: they are scripts, which take no arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where telemetry is read from: a Jaeger, with or without a Prometheus, else `collector`."""
+    """What is read: a saga's file, else a Jaeger with or without a Prometheus, else `collector`."""
 
     collector: str = COLLECTOR
     jaeger: str = ""
     prometheus: str = ""
+    bundle: str = ""
 
     def source(self) -> Source:
-        """Raises ValueError if a URL is none."""
+        """Raises ValueError if a URL is none, CannotOpen if the file is no saga's."""
+        if self.bundle:
+            return BundleSource.at(Path(self.bundle))
         if self.jaeger:
             return JaegerSource(self.jaeger, self.prometheus or None)
         return EmbeddedSource(self.collector)
 
 
-def environment(options: Options) -> dict[str, str]:
-    """The environment of the process that serves the pages."""
-    return {**os.environ, _VARIABLE: json.dumps(asdict(options))}
+def tell_this_process(options: Options) -> None:
+    """For `of_this_process`."""
+    os.environ[_VARIABLE] = json.dumps(asdict(options))
 
 
 def of_this_process() -> Options:
-    """What `environment` put there, else the embedded collector of this machine."""
+    """What it was told, else the embedded collector of this machine."""
     return Options(**json.loads(os.environ.get(_VARIABLE, "{}")))

@@ -1,46 +1,82 @@
-"""Serves the pages: Streamlit in a process of its own, set up as an engineer's tool."""
+"""``otel-kit explore``: serves the pages in the foreground until Ctrl-C or SIGTERM."""
 
-import subprocess
+import os
+import signal
+import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
-from otel_kit.explorer.options import Options, environment
+from otel_kit._listening import address, listen
+from otel_kit.explorer.options import Options, tell_this_process
 
 _HERE: Final = Path(__file__).parent
-_MAX_UPLOAD_MB: Final = 128
+_GRACE_S: Final = 2
+"""How long requests in progress may take to finish at the end."""
 
 
-def command(host: str, port: int) -> list[str]:
-    """The command that serves the pages on `host` and `port`."""
-    settings = dict(_settings(host, port))
-    flags = [f"--{name}={value}" for name, value in settings.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(_HERE / "app.py"), *flags]
+def serve(
+    options: Options,
+    host: str,
+    port: int,
+    allowed_hosts: Sequence[str] = (),
+    *,
+    leash: bool = False,
+) -> int:
+    """Serve until told to end; returns 0.
+
+    A `port` of 0 takes any free one.  With a `leash`, closing standard input is telling to end.
+    Raises PortTaken, CannotOpen or ValueError before anything is served.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    if leash:
+        threading.Thread(target=_end_with_stdin, name="otel-kit-leash", daemon=True).start()
+    options.source().close()  # what cannot be read is better said here than on every page
+    with listen(host, port, "--port") as sock:
+        tell_this_process(options)
+        _run(sock, host, allowed_hosts)
+    return 0
 
 
-def _settings(host: str, port: int) -> Iterator[tuple[str, str | int]]:
-    yield "server.address", host
-    yield "server.port", port
-    yield "server.headless", "true"
-    yield "server.fileWatcherType", "none"
-    yield "server.maxUploadSize", _MAX_UPLOAD_MB
-    yield "browser.gatherUsageStats", "false"
-    yield "client.toolbarMode", "minimal"
-    yield "client.showErrorDetails", "none"
-    yield "logger.level", "warning"
-    yield "theme.base", str(_HERE / "theme.toml")
+def _end(number: int, frame: FrameType | None) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # Ctrl-C and the leash may both tell it
+    sys.exit(0)
 
 
-def start(options: Options, host: str, port: int) -> "subprocess.Popen[bytes]":
-    """Serve the pages in a new process; the caller ends it."""
-    return subprocess.Popen(command(host, port), env=environment(options))
+def _end_with_stdin() -> None:
+    """The other end is held by who started this process: when that is gone, reading returns."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
-def serve(options: Options, host: str, port: int) -> int:
-    """Serve the pages until the process is told to end; returns its exit code."""
-    with start(options, host, port) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            return process.wait()
+def _run(sock: socket.socket, host: str, allowed_hosts: Sequence[str]) -> None:
+    import streamlit as st
+    import uvicorn
+    from starlette.middleware import Middleware
+
+    from otel_kit._hosts import HostCheck
+
+    url = f"http://{address(host, sock.getsockname()[1])}"
+
+    @asynccontextmanager
+    async def greeting(app: st.App) -> AsyncIterator[None]:
+        print(f"explorer   {url}  (Ctrl-C stops)", flush=True)  # noqa: T201  # the command's output
+        yield
+
+    app = st.App(
+        _HERE / "app.py",
+        lifespan=greeting,
+        middleware=[Middleware(HostCheck, (host, *allowed_hosts))],
+    )
+    config: dict[str, Any] = {"ws": "websockets-sansio", "server_header": False}
+    quiet: dict[str, Any] = {"log_level": "warning", "access_log": False}
+    uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=_GRACE_S, **config, **quiet)).run(
+        [sock]
+    )

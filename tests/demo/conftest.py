@@ -68,6 +68,7 @@ class RunningDemo:
     directory: Path
     web: str
     query: str
+    explorer: str
 
     def switch(self, fault: str, state: str) -> None:
         command = [sys.executable, "-m", "demo", "--dir", str(self.directory), "fault"]
@@ -127,10 +128,14 @@ def _environment(pid: int) -> bytes:
 
 @contextlib.contextmanager
 def running_demo(
-    directory: Path, *arguments: str, environment: Mapping[str, str] | None = None
+    directory: Path,
+    *arguments: str,
+    explorer: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningDemo]:
     """Start the demo on free ports; yield it when it is ready, and end it by SIGTERM."""
     command = [sys.executable, "-m", "demo", "--ports", "auto", "--dir", str(directory), *arguments]
+    command.append("--explorer" if explorer else "--no-explorer")
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -145,7 +150,7 @@ def running_demo(
                 urls["web"].removesuffix("/orders"),
                 urls["query"].removesuffix("/api/sagas"),
             )
-            yield RunningDemo(process, directory, web, query)
+            yield RunningDemo(process, directory, web, query, urls.get("explorer", ""))
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=20)

@@ -15,6 +15,7 @@ from demo.faults import Fault
         (["--once", "--fault", "bank-dwon"], "bank-dwon"),
         (["fault", "bank-dwon", "on"], "bank-dwon"),
         (["--once", "--port", "shop=80"], "shop=80"),
+        (["--no-collector", "--explorer"], "--no-collector"),
         (["fault", "bank-down", "on"], "no demo runs in"),
     ],
 )

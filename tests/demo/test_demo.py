@@ -121,6 +121,20 @@ def test_the_demo_outlives_its_collector(tmp_path: Path) -> None:
         assert eventually(known, lambda ids: ids >= {before, during}) >= {before, during}
 
 
+def test_the_demo_has_its_pages(tmp_path: Path) -> None:
+    """The explorer is the first address that the demo names, serves, and is started again."""
+    with running_demo(tmp_path / "run", explorer=True) as demo:
+        (explorer,) = [pid for pid in demo.processes() if b"\0explore\0" in command_of(pid)]
+        assert httpx.get(f"{demo.explorer}/_stcore/health").text == "ok"
+        os.kill(explorer, signal.SIGKILL)
+
+        def others() -> list[int]:
+            found = [pid for pid in demo.processes() if b"\0explore\0" in command_of(pid)]
+            return [pid for pid in found if pid != explorer]
+
+        assert eventually(others, bool), "the explorer was not started again"
+
+
 def test_a_process_that_dies_is_reported(tmp_path: Path) -> None:
     """When a service ends on its own the demo says which, shows its log and exits with 1."""
     with running_demo(tmp_path / "run") as demo:
@@ -141,9 +155,9 @@ def command_of(pid: int) -> bytes:
 def test_no_process_is_left(tmp_path: Path, number: signal.Signals) -> None:
     """However the launcher ends, killed outright included, everything it started ends too."""
     with ExitStack() as stack:
-        with running_demo(tmp_path / "run") as demo:
+        with running_demo(tmp_path / "run", explorer=True) as demo:
             ends = [stack.enter_context(_end_of(pid)) for pid in demo.processes()]
-            assert len(ends) == 9
+            assert len(ends) == 10
             demo.process.send_signal(number)
             demo.process.communicate(timeout=20)
         assert demo.process.returncode == (-number if number is signal.SIGKILL else 0)

@@ -74,11 +74,11 @@ def collector(data: Path | None = None, **options: Any) -> Iterator[Client]:
 
 
 class Child:
-    """``otel-kit up`` in a process of its own, on free ports."""
+    """``otel-kit up`` in a process of its own, on free ports, without pages."""
 
     def __init__(self, data: Path, *options: str) -> None:
         ports = ("--otlp-grpc-port", "0", "--otlp-http-port", "0", "--query-port", "0")
-        command = [sys.executable, "-m", "otel_kit.cli", "up", "--data", str(data)]
+        command = [sys.executable, "-m", "otel_kit.cli", "up", "--no-explorer", "--data", str(data)]
         self.process = subprocess.Popen(
             [*command, *ports, *options], stdout=subprocess.PIPE, text=True
         )

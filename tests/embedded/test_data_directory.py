@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from otel_kit._listening import PortTaken
 from otel_kit.embedded import Embedded
-from otel_kit.embedded.problems import DataUnusable, PortTaken
+from otel_kit.embedded.problems import DataUnusable
 from otel_kit.exceptions import InvalidSetting
 from tests.embedded.running import collector
 
@@ -46,6 +47,21 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataUnusable, match="newer otel_kit"):
         Embedded(tmp_path, **PORTS).start()
+
+
+def test_an_older_database_is_refused_and_kept(tmp_path: Path) -> None:
+    """A store that an earlier version laid out is named, with what can be done, and not touched."""
+    file = tmp_path / "telemetry.db"
+    with collector(tmp_path):
+        pass
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = file.read_bytes()
+
+    with pytest.raises(DataUnusable, match=r"older otel_kit.* remove it, or choose another --data"):
+        Embedded(tmp_path, **PORTS).start()
+    assert file.read_bytes() == before
 
 
 def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The portable bundle: written, read back, taken by a real OTLP receiver."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from otel_kit.explorer.model import bundle, otlp_read, otlp_write
 from otel_kit.explorer.model.bundle import Bundle, MalformedBundle
 from otel_kit.explorer.model.rows import Surroundings
+from otel_kit.explorer.model.summary import summarise
 from otel_kit.explorer.source import EmbeddedSource
 from otel_kit.records import (
     BreakerRecord,
@@ -29,13 +31,15 @@ from tests.explorer.building import at, order
 def _bundle() -> Bundle:
     made = order()
     made.started("charge-payment", 61, "billing")
+    detail = made.detail()
+    row = summarise("order-1", detail.traces, detail.logs, at(900))
     around = Surroundings(
         edges=[EdgeRecord("a", "b", "http", "server", 3, {"timeout": 1}, Quantiles(0.1, 0.2, 3))],
         queues=[QueueRecord("kafka", "q", "g", None, 4.0, 0.5, 7, Quantiles(0.1))],
         breakers=[BreakerRecord("bank", "bank", "billing", "open", 1.5, 2.0, 3, 4)],
         propagation=[PropagationRecord("a", "b", "http", "", {"missing": 2}, True, 5, 6, "why")],
     )
-    return Bundle(made.detail(), around, "completed", "Completed after 1 s.", at(900))
+    return Bundle(replace(detail, saga=row), around, "completed", "Completed after 1 s.", at(900))
 
 
 def test_a_bundle_is_read_back_to_an_equal_saga() -> None:

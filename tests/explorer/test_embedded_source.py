@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from otel_kit.explorer.model.state import state
+from otel_kit.explorer.model.state import STATES, state
 from otel_kit.explorer.model.steps import steps
 from otel_kit.explorer.model.stitch import stitch
 from otel_kit.explorer.source import (
@@ -16,7 +16,7 @@ from otel_kit.explorer.source import (
     Source,
     SourceDown,
 )
-from otel_kit.records import PropagationRecord, Quantiles
+from otel_kit.records import PropagationRecord, Quantiles, StateCount
 from tests.embedded import build
 from tests.embedded.running import Client, collector
 from tests.explorer.building import Made, order
@@ -58,7 +58,7 @@ def test_a_saga_is_read_as_it_was_sent(client: Client, source: Source) -> None:
 
 
 def test_sagas_are_searched_by_every_filter(client: Client, source: Source) -> None:
-    """Part of the id, state, name, service, time, duration."""
+    """Part of the id, states, name, service, time, duration; by start, or the stalest first."""
     feed(client, order("order-17"), seconds_ago=50)
     slow = feed(client, order("order-18", charge=2_000), seconds_ago=30)
     refund = Made("refund-1", "refund")
@@ -71,6 +71,9 @@ def test_sagas_are_searched_by_every_filter(client: Client, source: Source) -> N
     began = min(span.started_ns for span in slow.spans)
     assert ids(SagaSearch()) == ["refund-1", "order-18", "order-17"]
     assert ids(SagaSearch(order="oldest"))[0] == "order-17"
+    assert ids(SagaSearch(order="stalest")) == ["refund-1"]
+    assert ids(SagaSearch(states=("running", "stuck"))) == ["refund-1"]
+    assert len(ids(SagaSearch(states=("running", "completed")))) == 3
     assert ids(SagaSearch(contains="-17")) == ["order-17"]
     assert ids(SagaSearch(states=("running",))) == ["refund-1"]
     assert ids(SagaSearch(name="order", service="billing")) == ["order-18", "order-17"]
@@ -95,19 +98,59 @@ def test_pages_follow_each_other_while_new_sagas_arrive(client: Client, source: 
     assert (third.next, third.notes) == (None, ())
 
 
-def test_a_filter_of_ours_pages_too(client: Client, source: Source) -> None:
-    """Where the API cannot filter, pages may be short or long, but lead to all that fit."""
+def test_filtered_pages_are_full(client: Client, source: Source) -> None:
+    """The collector filters, so that a page has as many rows as asked for while there are more."""
     for number in range(6):
         feed(client, order(f"o-{number}", charge=3_000 * (number % 2)), seconds_ago=100 - number)
-    found, cursor = [], ""
-    for _ in range(10):
-        page = source.find_sagas(SagaSearch(limit=2, least_s=2, cursor=cursor))
-        found += [row.id for row in page.rows]
-        if page.next is None:
-            break
-        cursor = page.next
+    first = source.find_sagas(SagaSearch(limit=2, least_s=2))
+    second = source.find_sagas(SagaSearch(limit=2, least_s=2, cursor=first.next or ""))
 
-    assert found == ["o-5", "o-3", "o-1"]
+    assert [row.id for row in first.rows + second.rows] == ["o-5", "o-3", "o-1"]
+    assert (len(first.rows), second.next) == (2, None)
+
+
+def test_every_saga_admitted_is_found_and_counted(client: Client, source: Source) -> None:
+    """What the collector filters is what `SagaSearch` says, also at the bounds, exactly."""
+    for number in range(4):
+        feed(client, order(f"o-{number}", charge=100 * number), seconds_ago=50 - number)
+    rows = source.find_sagas(SagaSearch()).rows
+    for row in rows:
+        for search in (
+            SagaSearch(started_after_ns=row.started_ns),
+            SagaSearch(started_before_ns=row.started_ns),
+            SagaSearch(least_s=row.duration_s),
+            SagaSearch(most_s=row.duration_s),
+        ):
+            admitted = [each for each in rows if search.admits(each)]
+            counts = source.count_by_state(search)
+            assert list(source.find_sagas(search).rows) == admitted
+            assert isinstance(counts, Rows)
+            assert sum(each.count for each in counts.rows) == len(admitted)
+
+
+def test_states_are_counted_and_names_listed(client: Client, source: Source) -> None:
+    """Counts are of what fits, whatever states are asked for."""
+    feed(client, order())
+    refund = Made("refund-1", "refund")
+    refund.step("pay back", 0, 5, "bank")
+    feed(client, refund)
+    counts = source.count_by_state(SagaSearch(name="refund", states=("failed",), order="stalest"))
+
+    assert isinstance(counts, Rows)
+    assert {row.state for row in counts.rows} == set(STATES)
+    assert [row for row in counts.rows if row.count] == [StateCount("running", 1)]
+    assert source.saga_names() == Rows(("order", "refund"))
+
+
+def test_a_collector_that_cannot_count_is_told_to_be_old() -> None:
+    """A 404 of the path is not an error."""
+    with canned() as server:
+        source = EmbeddedSource(server.url)
+        answers = source.count_by_state(SagaSearch()), source.saga_names()
+        source.close()
+
+    for answer, path in zip(answers, ("/api/saga_counts", "/api/saga_names"), strict=True):
+        assert answer == NotKnown(f"the collector at {server.url} is too old to know {path}")
 
 
 def test_samples_are_the_latest_completed_of_the_name(client: Client, source: Source) -> None:
@@ -196,6 +239,8 @@ def test_nobody_there_is_told_with_the_address() -> None:
         ({"data": [{"id": 5}]}, 200, "id is no text"),
         ({"data": [{"errors": "x"}]}, 200, "errors is no whole number"),
         ({"data": [{"started_at": 1e300}]}, 200, "started_at is no time"),
+        ({"data": [{"steps": 5}]}, 200, "steps is no list of objects"),
+        ({"data": [{"steps": [{"ended_ns": "x"}]}]}, 200, "ended_ns is no whole number"),
         ({"data": [{"duration_s": "long"}]}, 200, "duration_s is no number"),
         ([], 200, "the answer is no object"),
         ({"error": "state must be"}, 400, "HTTP 400.*state must be"),

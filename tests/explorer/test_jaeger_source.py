@@ -2,14 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from otel_kit.explorer.model import otlp_write
 from otel_kit.explorer.model.critical_path import critical_path
 from otel_kit.explorer.model.stitch import stitch
-from otel_kit.explorer.source import BadAnswer, EmbeddedSource, JaegerSource, NotKnown, SagaSearch
-from otel_kit.records import SagaDetail, SpanRecord
+from otel_kit.explorer.source import (
+    BadAnswer,
+    EmbeddedSource,
+    JaegerSource,
+    NotKnown,
+    Order,
+    Rows,
+    SagaSearch,
+)
+from otel_kit.records import SagaDetail, SpanRecord, StateCount
+from tests.embedded import build
 from tests.embedded.running import Client, collector
 from tests.explorer.building import Made, order
 from tests.explorer.canned import Canned, canned
@@ -53,13 +63,36 @@ def test_a_saga_read_from_jaeger_is_the_saga_that_was_sent(
     assert source.saga("nobody") is None
 
 
-def test_both_sources_agree_on_state_and_path(client: Client, source: JaegerSource) -> None:
-    """The same saga by the same collector, once as Jaeger's."""
-    feed(client, order())
+def _retried() -> Made:
+    """An order whose charge was tried by step again, and within it by call, and which then failed.
+
+    Its last span names no saga.
+    """
+    made = order()
+    made.step("charge-payment", 120, 130, "billing", error="timeout")
+    again = made.step("charge-payment", 140, 160, "billing", error="timeout")
+    for number in (1, 2, 3, 4):
+        said = {"otel_kit__retry__attempt": number}
+        made.span(
+            "attempt", 140 + number, 141 + number, "billing", under=again, error="timeout", **said
+        )
+    made.step("ship", 170, 180, "shipping", error="business")
+    made.finish(made.span("last", 181, 182), "failed")
+    late = made.span("late", 190, 250, "shipping", under=made.spans[-1])
+    made.spans[-1] = replace(late, attributes={})
+    return made
+
+
+def test_both_sources_agree_on_row_and_path(client: Client, source: JaegerSource) -> None:
+    """The same saga by the same collector, once as Jaeger's; and its row in the list."""
+    feed(client, _retried())
     embedded = EmbeddedSource(client.query_url)
     theirs, ours = source.saga("order-1"), embedded.saga("order-1")
+    [row], [listed] = source.find_sagas(SagaSearch()).rows, embedded.find_sagas(SagaSearch()).rows
     embedded.close()
 
+    assert row == listed
+    assert (row.retries, row.failed_step, len(row.steps)) == (3, "ship", 4)
     assert theirs is not None
     assert ours is not None
     assert theirs.saga == ours.saga
@@ -87,6 +120,49 @@ def test_sagas_are_found_among_the_latest_traces(client: Client, source: JaegerS
     assert [row.id for row in second.rows] == ["order-1", "order-0"]
     assert second.next is None
     assert [detail.saga.id for detail in source.samples("order", 2)] == ["order-4", "order-3"]
+
+
+@pytest.mark.parametrize("way", ["oldest", "stalest"])
+def test_other_orders_are_those_of_the_latest_traces(
+    client: Client, source: JaegerSource, way: Order
+) -> None:
+    """Page by page; the stalest are only those in progress."""
+    feed(client, order("done"), seconds_ago=60)
+    for number in range(5):
+        running = Made(f"r-{number}")
+        running.step("reserve", 0, 10 * number, "inventory")
+        feed(client, running, seconds_ago=20)
+    ids, cursor = [], ""
+    for _ in range(3):
+        page = source.find_sagas(SagaSearch(order=way, limit=2, cursor=cursor))
+        ids += [row.id for row in page.rows]
+        assert page.notes == ()
+        cursor = page.next or ""
+
+    ended = ["done"] if way == "oldest" else []
+    assert sorted(ids) == [*ended, *(f"r-{number}" for number in range(5))]
+    assert ids[: len(ended)] == ended
+    assert way == "oldest" or ids == sorted(ids)
+    assert not cursor
+
+
+def test_sagas_are_counted_as_far_as_jaeger_tells(client: Client, source: JaegerSource) -> None:
+    """Of the last week, while its traces can all be looked at; then it is said that they cannot."""
+    feed(client, order())
+    feed(client, Made("refund-1", "refund"))
+    counts = source.count_by_state(SagaSearch(states=("failed",)))
+    assert isinstance(counts, Rows)
+    assert [row for row in counts.rows if row.count] == [StateCount("completed", 1)]
+    assert counts.window_s == 7 * 24 * 3600
+    assert source.saga_names() == Rows(("order",))
+
+    client.send(build.traces([build.span() for _ in range(200)], "orders"))
+    unknown = source.count_by_state(SagaSearch())
+    assert isinstance(unknown, NotKnown)
+    assert "more traces than can be looked at" in unknown.reason
+    for way in ("newest", "oldest", "stalest"):
+        [note] = source.find_sagas(SagaSearch(order=way)).notes
+        assert "latest traces only" in note
 
 
 def test_what_jaeger_cannot_tell_is_said(source: JaegerSource, client: Client) -> None:

@@ -1,10 +1,14 @@
 """What all figures have in common: an empty one in the palette's colours."""
 
-from typing import Any
+from html import escape
+from typing import Any, Final
 
 import plotly.graph_objects as go
 
 from otel_kit.explorer.charts.palette import Palette
+
+FONT: Final = '"Source Sans", "Source Sans Pro", sans-serif'
+"""That of the pages around."""
 
 
 def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.Figure:
@@ -22,11 +26,11 @@ def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.
             "margin": {"l": left, "r": 8, "t": 8, "b": 8},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": palette.ink, "size": 13},
+            "font": {"color": palette.ink, "size": 13, "family": FONT},
             "hoverlabel": {
                 "bgcolor": palette.surface,
                 "bordercolor": palette.line,
-                "font": {"color": palette.ink, "size": 13},
+                "font": {"color": palette.ink, "size": 13, "family": FONT},
                 "align": "left",
             },
             "xaxis": axis,
@@ -36,3 +40,8 @@ def blank(palette: Palette, *, height: int, left: int = 8, **layout: Any) -> go.
     )
     figure.update_layout(**layout)
     return figure
+
+
+def plain(text: str, most: int = 120) -> str:
+    """Received text as Plotly shows it literally (it reads tags), cut at `most` characters."""
+    return escape(text if len(text) <= most else text[: most - 1] + "…")

@@ -87,3 +87,9 @@ DARK: Final = Palette(
     },
     series=("#7c92ff", "#4cc9c4", "#f5b94f", "#e77ecb", "#b79bff", "#a5c261", "#ff9d7a", "#98a1bd"),
 )
+
+
+def mixed(one: str, other: str, part: float) -> str:
+    """The colour between two of the form ``#rrggbb``: `part` of the way, from 0 to 1."""
+    pairs = ((int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in pairs)

@@ -2,7 +2,9 @@
 
 JSON: ``format`` and ``version``; ``saga`` (its row); ``traces`` and ``logs`` as OTLP/JSON, so that
 any OTLP receiver takes them; ``edges``, ``queues``, ``breakers``, ``propagation`` (null where the
-source could not tell); ``verdict``: state and sentence as concluded; ``exported_ns``.
+source could not tell) and ``window_s``, the seconds they were measured over (null: since the
+services began); ``usual``: what is usual for sagas of this name; ``verdict``: state and sentence as
+concluded; ``exported_ns``.
 """
 
 import json
@@ -10,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeVar
 
-from otel_kit.explorer.model import otlp_read, otlp_write
+from otel_kit.explorer.model import otlp_read, otlp_write, usual_json
 from otel_kit.explorer.model.rows import Surroundings
 from otel_kit.explorer.model.state import STATES, State
+from otel_kit.explorer.model.usual import Usual
 from otel_kit.records import (
     BreakerRecord,
     EdgeRecord,
@@ -22,6 +25,7 @@ from otel_kit.records import (
     SagaDetail,
     SagaRecord,
     SpanRecord,
+    StepRecord,
     TraceRecord,
 )
 
@@ -38,13 +42,18 @@ class MalformedBundle(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a bundle holds; `state` and `sentence` are the verdict as of `exported_ns`."""
+    """What a bundle holds; `state` and `sentence` are the verdict as of `exported_ns`.
+
+    `around` was measured over `window_s` seconds, None: since the services began.
+    """
 
     detail: SagaDetail
     around: Surroundings
     state: State
     sentence: str
     exported_ns: int
+    usual: Usual | None = None
+    window_s: float | None = None
 
 
 def write(bundle: Bundle) -> bytes:
@@ -61,6 +70,8 @@ def write(bundle: Bundle) -> bytes:
         "traces": otlp_write.write_spans(spans),
         "logs": otlp_write.write_logs(detail.logs),
         **{name: _rows(getattr(around, name)) for name in _ROWS},
+        "window_s": bundle.window_s,
+        "usual": usual_json.write(bundle.usual),
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
 
@@ -82,12 +93,24 @@ def read(data: bytes) -> Bundle:
             around=Surroundings(**{name: _read_rows(document, name) for name in _ROWS}),
             state=state,
             sentence=str(verdict["sentence"]),
-            exported_ns=int(document["exported_ns"]),
+            exported_ns=_moment(document["exported_ns"]),
+            usual=usual_json.read(document.get("usual")),
+            window_s=_window(document.get("window_s")),
         )
     except MalformedBundle:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise MalformedBundle(f"the bundle is damaged: {str(error)[:200]}") from error
+
+
+def _moment(time_ns: Any) -> int:
+    if not 0 < int(time_ns) < 2**63:
+        raise MalformedBundle("exported_ns is no time")
+    return int(time_ns)
+
+
+def _window(seconds: Any) -> float | None:
+    return None if seconds is None else float(seconds)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -139,12 +162,14 @@ _NESTED: Final = ("duration", "queue", "wait")
 
 
 def _record(kind: type[R], row: Mapping[str, Any]) -> R:
-    """A flat record; every value must be of the type that the field has."""
+    """A record; every value must be of the type that the field has."""
     known = {each.name: _annotation(each.type) for each in fields(kind)}  # type: ignore[arg-type]
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in row.items():
         if name in _NESTED and name in known:
             values[name] = _record(Quantiles, value)
+        elif name == "steps" and name in known:
+            values[name] = tuple(_record(StepRecord, step) for step in value)
         elif name in known:
             values[name] = _checked(name, value, known[name])
     return kind(**values)

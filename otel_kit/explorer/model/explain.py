@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from otel_kit import names
-from otel_kit.explorer.model import facts, words
-from otel_kit.explorer.model.critical_path import Label
+from otel_kit.explorer.model import facts, spent, words
 from otel_kit.explorer.model.ledger import Entry
 from otel_kit.explorer.model.steps import Step
 from otel_kit.explorer.model.story import Story
@@ -157,14 +156,6 @@ def _name(entry: Entry) -> str:
 
 # -- how long, and what else -----------------------------------------------------------------------
 
-_SPENT: Final[dict[Label, str]] = {
-    "work": "work in",
-    "queue": "waiting in the queue from",
-    "network": "the network from",
-    "backoff": "retry back-off in",
-    "gap": "something unseen between",
-}
-
 
 def _lateness(story: Story, verdict: Verdict) -> Iterator[str]:
     total = verdict.usual.total if verdict.usual else None
@@ -178,9 +169,8 @@ def _lateness(story: Story, verdict: Verdict) -> Iterator[str]:
 
 
 def _most(verdict: Verdict) -> str:
-    (client, server, label), spent = next(iter(verdict.path.by_edge.items()))
-    where = client if client == server else f"{client} to {server}"
-    return f"{words.duration(spent / 1e9)} went into {_SPENT[label]} {where}"
+    edge, took = next(iter(verdict.path.by_edge.items()))
+    return f"{words.duration(took / 1e9)} went into {spent.into(*edge)}"
 
 
 def _remarks(story: Story, verdict: Verdict) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from otel_kit.explorer.model import words
 from otel_kit.explorer.model.state import State
 from otel_kit.explorer.model.steps import Step
 
@@ -39,6 +40,49 @@ class Ledger:
     def partial(self) -> bool:
         """Whether something that should be undone is not."""
         return any(entry.result in ("compensation_failed", "missing") for entry in self.entries)
+
+
+def sentence(book: Ledger, state: State) -> str:
+    """What was undone, in which order, and what should have been; `names` in backticks."""
+    undone = [entry for entry in book.entries if entry.result == "compensated"]
+    clauses = [_undone_words(len(undone), book)] if undone else []
+    clauses += [
+        f"{_AMISS[entry.result]} `{_undoes(entry)}`"
+        for entry in book.entries
+        if entry.result in _AMISS
+    ]
+    if not clauses:
+        return _nothing(state)
+    partly = "Partially compensated: " if book.partial else ""
+    said = "; ".join(clauses)
+    return f"{partly}{said[0] if partly else said[0].upper()}{said[1:]}."
+
+
+def _nothing(state: State) -> str:
+    if state in _UNDONE:
+        return "Nothing was undone."
+    return "Nothing had to be undone" + ("." if state == "completed" else " so far.")
+
+
+def _undone_words(many: int, book: Ledger) -> str:
+    said = f"{words.count(many, 'action')} {'was' if many == 1 else 'were'} undone"
+    if many == 1:
+        return said
+    return f"{said}, {'the last first' if book.in_reverse else 'not in reverse order'}"
+
+
+def _undoes(entry: Entry) -> str:
+    if entry.action is not None:
+        return entry.action.name
+    step = entry.compensation
+    return (step.compensates or step.name) if step is not None else ""
+
+
+_AMISS: Final[dict[Result, str]] = {
+    "compensating": "being undone is",
+    "compensation_failed": "could not be undone:",
+    "missing": "nothing undid",
+}
 
 
 def ledger(found: Sequence[Step], state: State) -> Ledger:

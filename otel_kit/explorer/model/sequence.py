@@ -19,7 +19,7 @@ class Message:
     """One arrow, or a ``note`` at a participant: a step.
 
     `sent_ns` to `arrived_ns` is its way; `arrived_ns` is None for what nobody is seen to take.
-    `lost`: it arrived without its context, or out of the blue.
+    `lost`: it arrived without its context, or out of the blue; `undoing`: a compensation's note.
     """
 
     kind: MessageKind
@@ -31,6 +31,7 @@ class Message:
     span: SpanKey | None
     error: str = ""
     lost: bool = False
+    undoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ _RANK: dict[MessageKind, int] = {"reply": 3, "note": 2, "message": 1, "call": 0}
 def _note(step: Step) -> Message:
     return Message(
         "note", step.service, step.service, step.name, step.started_ns, step.ended_ns,
-        step.spans[-1] if step.spans else None, step.error,
+        step.spans[-1] if step.spans else None, step.error, undoing=step.kind == "compensation",
     )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """The service map: services and brokers, what passes between them, and what is wrong there."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from otel_kit import names
+from otel_kit.errors import ErrorClass
 from otel_kit.explorer.model import facts, words
 from otel_kit.explorer.model.rows import Surroundings
 from otel_kit.explorer.model.story import Story
@@ -20,7 +21,17 @@ from otel_kit.records import (
 
 NodeKind = Literal["service", "broker", "outside"]
 MarkKind = Literal["breaker", "lag", "lost_context"]
+REFUSALS: Final = frozenset({ErrorClass.CLIENT_ERROR, ErrorClass.BUSINESS, ErrorClass.CANCELLED})
+"""The caller's mistake or wish, or the application's own no; every other class is a fault."""
 _SENDING: Final = frozenset({"client", "producer"})
+
+
+class EdgeKey(NamedTuple):
+    """What tells edges apart."""
+
+    client: str
+    server: str
+    transport: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class Edge:
     """What passes from `client` to `server`.
 
     `rate` is calls a second, None where the source does not say over what time it counted.
-    `errors` counts by class; `error_share` is from 0 to 1.
+    `errors` counts by class; shares are from 0 to 1.  `side` is who measured `duration`.
     """
 
     client: str
@@ -57,11 +68,28 @@ class Edge:
     duration: Quantiles
     queue: Quantiles
     marks: tuple[Mark, ...] = ()
+    side: str = ""
+
+    @property
+    def key(self) -> EdgeKey:
+        """What tells it from others."""
+        return EdgeKey(self.client, self.server, self.transport)
 
     @property
     def error_share(self) -> float:
         """Errors of any class in all calls."""
         return sum(self.errors.values()) / self.calls if self.calls else 0.0
+
+    @property
+    def refusal_share(self) -> float:
+        """Errors that no repair of the callee would cure, in all calls."""
+        refused = sum(many for said, many in self.errors.items() if said in REFUSALS)
+        return refused / self.calls if self.calls else 0.0
+
+    @property
+    def fault_share(self) -> float:
+        """What went wrong on the way or in the callee, in all calls."""
+        return max(0.0, self.error_share - self.refusal_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +118,7 @@ def service_map(around: Surroundings, window_s: float | None = None) -> ServiceM
         Edge(
             row.client, row.server, row.transport, row.calls,
             row.calls / window_s if window_s else None,
-            row.errors, row.duration, row.queue, tuple(_edge_marks(row, around)),
+            row.errors, row.duration, row.queue, tuple(_edge_marks(row, around)), row.side,
         )
         for row in sorted(rows, key=lambda row: (row.client, row.server, row.transport))
     )  # fmt: skip
@@ -101,6 +129,16 @@ def service_map(around: Surroundings, window_s: float | None = None) -> ServiceM
         for name, kind in sorted(kinds.items())
     )
     return ServiceMap(nodes, edges)
+
+
+def hurts_first(edges: Iterable[Edge]) -> list[Edge]:
+    """By faults, then by marks, refusals and the slowest calls."""
+
+    def pain(edge: Edge) -> tuple[float, int, float, float]:
+        slowest = edge.duration.p99_s or 0.0
+        return -edge.fault_share, -len(edge.marks), -edge.refusal_share, -slowest
+
+    return sorted(edges, key=lambda edge: (*pain(edge), edge.key))
 
 
 def path_over(story: Story) -> tuple[Passage, ...]:

@@ -3,15 +3,17 @@
 A step span is sent when it has ended; the event ``saga.step.started`` says at once that it began.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from otel_kit import names
 from otel_kit.explorer.model import facts
 from otel_kit.explorer.model.facts import SpanKey
 from otel_kit.explorer.model.story import Story
-from otel_kit.records import Attributes, LogRecord, SpanRecord
+from otel_kit.records import Attributes, LogRecord, SpanRecord, StepRecord
+from otel_kit.step_rules import grouped
 
 StepKind = Literal["action", "compensation"]
 
@@ -45,6 +47,17 @@ class Step:
         return not self.open and not self.error
 
     @property
+    def repeats(self) -> int:
+        """How often the step itself was begun again, whatever was retried within it."""
+        return len(self.spans) + self.open - 1
+
+    @property
+    def row(self) -> StepRecord:
+        """What a list of sagas shows of it."""
+        result = "open" if self.open else "error" if self.error else "ok"
+        return StepRecord(self.name, self.kind, self.started_ns, self.ended_ns, result)
+
+    @property
     def duration_s(self) -> float | None:
         """Seconds from the first attempt's start to the last one's end, None while open."""
         return None if self.ended_ns is None else max(0, self.ended_ns - self.started_ns) / 1e9
@@ -65,31 +78,23 @@ class _Attempt:
     def identity(self) -> tuple[str, str, str]:
         return self.name, self.kind, self.compensates
 
-    def continues(self, earlier: "_Attempt") -> bool:
-        """Whether this tries again what `earlier` failed to do."""
-        before = earlier.span
-        return before is not None and facts.failed(before) and before.ended_ns <= self.started_ns
+    @property
+    def ended_ns(self) -> int | None:
+        return None if self.span is None else self.span.ended_ns
 
-
-@dataclass(slots=True)
-class _Growing:
-    attempts: list[_Attempt] = field(default_factory=list)
-    number: int = 1
+    @property
+    def failed(self) -> bool:
+        return self.span is not None and facts.failed(self.span)
 
 
 def steps(story: Story) -> tuple[Step, ...]:
     """The steps of the saga, by start."""
-    begun = sorted(_attempts(story), key=lambda attempt: attempt.started_ns)
-    latest: dict[tuple[str, str, str], _Growing] = {}
-    found: list[_Growing] = []
-    for attempt in begun:
-        growing = latest.get(attempt.identity)
-        if growing is None or not attempt.continues(growing.attempts[-1]):
-            growing = _Growing(number=growing.number + 1 if growing else 1)
-            latest[attempt.identity] = growing
-            found.append(growing)
-        growing.attempts.append(attempt)
-    return tuple(_step(story, growing) for growing in found)
+    repeated: Counter[tuple[str, str, str]] = Counter()
+    found = []
+    for attempts in grouped(_attempts(story)):
+        repeated[attempts[0].identity] += 1
+        found.append(_step(story, attempts, repeated[attempts[0].identity]))
+    return tuple(found)
 
 
 def step_of(span: SpanRecord, saga_id: str) -> tuple[str, StepKind, str] | None:
@@ -141,9 +146,9 @@ def _identity(attributes: Attributes) -> tuple[str, StepKind, str] | None:
     return name, "compensation", facts.text(attributes, names.SAGA_COMPENSATES)
 
 
-def _step(story: Story, growing: _Growing) -> Step:
-    first, last = growing.attempts[0], growing.attempts[-1]
-    spans = [attempt.span for attempt in growing.attempts if attempt.span is not None]
+def _step(story: Story, attempts: Sequence[_Attempt], number: int) -> Step:
+    first, last = attempts[0], attempts[-1]
+    spans = [attempt.span for attempt in attempts if attempt.span is not None]
     ended = last.span
     return Step(
         name=first.name,
@@ -151,12 +156,12 @@ def _step(story: Story, growing: _Growing) -> Step:
         service=last.service,
         started_ns=first.started_ns,
         ended_ns=None if ended is None else ended.ended_ns,
-        attempts=len(growing.attempts) + sum(_retries_within(story, span) for span in spans),
+        attempts=len(attempts) + sum(_retries_within(story, span) for span in spans),
         error="" if ended is None or not facts.failed(ended) else facts.error_class(ended),
         reason="" if ended is None or not facts.failed(ended) else facts.reason(ended),
         open=ended is None,
         compensates=first.compensates,
-        number=growing.number,
+        number=number,
         spans=tuple(facts.key(span) for span in spans),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 def duration(seconds: float) -> str:
     """``320 µs``, ``45 ms``, ``1.9 s``, ``4 m 10 s``, ``2 h 5 m``, ``3 d 4 h``."""
-    if seconds < 0.001:
+    if seconds < 0.0009995:
         return f"{max(0.0, seconds) * 1e6:.0f} µs"
     if seconds < 0.9995:
         return f"{seconds * 1e3:.0f} ms"
@@ -31,6 +31,18 @@ def count(many: float, singular: str, plural: str = "") -> str:
 def number(many: float) -> str:
     """``12 400``."""
     return f"{many:,.0f}".replace(",", " ")
+
+
+def share(part: float) -> str:
+    """``86 %`` for 0.86; ``< 1 %`` for what is not nothing, ``> 99 %`` for what is not all."""
+    if 0 < part < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 < part < 1 else f"{part * 100:.0f} %"
+
+
+def window(seconds: float | None) -> str:
+    """``within the last 15 m``; None: ``since the services began``."""
+    return f"within the last {duration(seconds)}" if seconds else "since the services began"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from otel_kit.records import (
     BreakerRecord,
@@ -35,6 +35,8 @@ class Rows(Generic[R]):
 Answer: TypeAlias = Rows[R] | NotKnown
 Order: TypeAlias = Literal["newest", "oldest", "stalest"]
 """By start, or (stalest) only sagas in progress, those that have been quiet the longest first."""
+IN_PROGRESS: Final = ("running", "stuck", "compensating")
+"""States of a saga of which more may come."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ from otel_kit import names
 from otel_kit.explorer.model import facts
 from otel_kit.explorer.model.state import STATES
 from otel_kit.explorer.model.summary import summarise
-from otel_kit.explorer.source.base import Answer, NotKnown, Rows, SagaPage, SagaSearch
+from otel_kit.explorer.source.base import (
+    IN_PROGRESS,
+    Answer,
+    NotKnown,
+    Rows,
+    SagaPage,
+    SagaSearch,
+)
 from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient
 from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
 from otel_kit.explorer.source.jaeger_v3 import JaegerV3
@@ -34,7 +41,6 @@ from otel_kit.records import (
 _DEPTH: Final = 200
 """Traces of each service looked at for one page of sagas."""
 _MAX_SERVICES: Final = 100
-_IN_PROGRESS: Final = ("running", "stuck", "compensating")
 _MAX_TRACES: Final = 200
 """Traces of one saga."""
 _LOOKBACK_NS: Final = 7 * 24 * 3600 * 10**9
@@ -253,7 +259,7 @@ def _ordered(found: list[SagaRecord], search: SagaSearch, full: bool) -> SagaPag
     """A page of those that stand beyond the cursor in the order asked for."""
     keyed = [(_place(row, search), row) for row in found]
     if search.order == "stalest":
-        keyed = [each for each in keyed if each[1].state in _IN_PROGRESS]
+        keyed = [each for each in keyed if each[1].state in IN_PROGRESS]
     if search.cursor:
         keyed = [each for each in keyed if each[0] > search.cursor]
     keyed.sort(key=lambda each: each[0])

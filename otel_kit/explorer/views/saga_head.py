@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 
 from otel_kit.explorer.model import facts, words
-from otel_kit.explorer.views import saga_list, shell
+from otel_kit.explorer.views import links, saga_list, shell
 from otel_kit.explorer.views.linked import Linked
 from otel_kit.explorer.views.markdown import inline_html
 from otel_kit.explorer.views.reading import Opened
@@ -32,8 +32,19 @@ def _html(opened: Opened) -> str:
         f'<header style="--c:var(--state-{escape(state)})">'
         f'<p class="over">{escape(saga.name or "saga")} · started {started} UTC</p>'
         f"<h1>{escape(saga.id)} {saga_list.chip(state)}</h1>"
-        f'<p class="sentence">{inline_html(opened.sentence)}</p><dl>{figures}</dl></header>'
+        f'<p class="sentence">{inline_html(opened.sentence)}</p><dl>{figures}</dl>'
+        f"{_elsewhere(saga.id)}</header>"
     )
+
+
+def _elsewhere(saga_id: str) -> str:
+    """Links to other looks at the same saga."""
+    to = {
+        "On the map": links.to_map(saga_id=saga_id),
+        "Compare": links.to_saga(saga_id, view=links.COMPARE),
+    }
+    anchors = "".join(f'<a href="{escape(at)}">{name}</a>' for name, at in to.items())
+    return f"<nav>{anchors}</nav>"
 
 
 def _figures(opened: Opened) -> dict[str, str]:

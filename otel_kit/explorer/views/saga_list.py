@@ -28,6 +28,7 @@ def colours(palette: Palette) -> dict[str, str]:
         **states, "muted": palette.muted, "line": palette.line, "surface": palette.surface,
         "error": palette.error, "good": palette.good, "undo": palette.compensation,
         "open": palette.kinds["open"], "retry": palette.kinds["backoff"],
+        "warn": palette.states["stuck"],
     }  # fmt: skip
 
 

@@ -40,18 +40,19 @@ def _asked() -> SagaSearch:
     """What the visitor looks for; every choice stands in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         contains = st.text_input(
-            "Business id", key="q", bind="query-params", live=True, width=360,
+            "Business id", key="q", bind="query-params", live=True, width=420, on_change=_first,
             placeholder="an order number, or a part of it", icon=":material/search:",
         )  # fmt: skip
         order = st.segmented_control(
             "Order", list(_ORDERS), default="newest", format_func=_ORDERS.__getitem__,
-            key="order", bind="query-params", required=True,
+            key="order", bind="query-params", required=True, on_change=_first,
         )  # fmt: skip
-        name = _choice("Name", "name", _names())
-        service = _choice("Service", "service", _services())
-        within = _choice("Started within the last", "within", list(_WITHIN))
-        least = _choice("Lasting at least", "least", list(_LASTING))
-        most = _choice("At most", "most", list(_LASTING))
+        with st.popover(_filters_label(), icon=":material/tune:"):
+            name = _choice("Name", "name", _names())
+            service = _choice("Passed through", "service", _services())
+            within = _choice("Started within the last", "within", list(_WITHIN))
+            least = _choice("Lasting at least", "least", list(_LASTING))
+            most = _choice("Lasting at most", "most", list(_LASTING))
     return SagaSearch(
         contains=(contains or "").strip(),
         states=tuple(state for state in _states() if state in STATES),
@@ -70,8 +71,20 @@ def _choice(label: str, key: str, choices: list[str]) -> str | None:
     """One of many or none; a value from the URL that is none of them is kept, and finds nothing."""
     return st.selectbox(
         label, choices, index=None, key=key, bind="query-params", placeholder="any",
-        width=150,
+        on_change=_first,
     )  # fmt: skip
+
+
+def _first() -> None:
+    """Another question begins at its first page."""
+    st.query_params.pop("cursor", None)
+
+
+def _filters_label() -> str:
+    on = sum(
+        1 for key in ("name", "service", "within", "least", "most") if st.session_state.get(key)
+    )
+    return f"Filters ({on})" if on else "Filters"
 
 
 def _names() -> list[str]:

@@ -1,5 +1,6 @@
 """What every page has around it: its title, live refresh, and a plain word when a source fails."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import streamlit as st
 from otel_kit.explorer.charts.palette import DARK, LIGHT, Palette
 from otel_kit.explorer.source import NotKnown, SourceError
 from otel_kit.explorer.views import reading
+from otel_kit.explorer.views.markdown import plain
 
 LOGO: Final = Path(__file__).parent / "logo.svg"
 REFRESH_S: Final = 3.0
@@ -17,7 +19,14 @@ REFRESH_S: Final = 3.0
 STYLE: Final = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4rem; padding-bottom: 3rem}
 [data-testid="stMetric"] [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
+.st-key-expected, [class*="_dragged_listener"] {display: none}
 </style>"""
+
+
+def expect_charts() -> None:
+    """Have the browser load Plotly, some megabytes, while the source is still being read."""
+    with st.container(key="expected"):
+        st.plotly_chart({"data": [{"type": "bar"}], "layout": {"height": 10}}, key="no_chart")
 
 
 def palette() -> Palette:
@@ -41,13 +50,26 @@ def heading(title: str, *, live: bool = False) -> float | None:
 
 @contextmanager
 def answering(key: str) -> Iterator[None]:
-    """Where the source is asked: its failure becomes a sentence and a button to try again."""
+    """Where the source is asked: its failure becomes a sentence, and is tried again."""
     try:
         yield
     except SourceError as problem:
         reading.forget()
-        st.error(str(problem), icon=":material/cloud_off:")
+        st.error(plain(str(problem)), icon=":material/cloud_off:")
         st.button("Try again", key=f"retry_{key}", icon=":material/refresh:")
+        again_soon()
+
+
+def again_soon() -> None:
+    """Run the page again by itself: what is not there yet shows as soon as it is."""
+    looks = itertools.count()
+
+    @st.fragment(run_every=REFRESH_S)
+    def look() -> None:
+        if next(looks):  # not at once, but when the time has come
+            st.rerun()
+
+    look()
 
 
 def not_known(answer: NotKnown) -> None:
@@ -58,4 +80,4 @@ def not_known(answer: NotKnown) -> None:
 def foot() -> None:
     """Where all this comes from, and what that source can never tell."""
     source = reading.source()
-    st.caption(" · ".join([f"Source: {source.label}", *source.limits()]))
+    st.caption(" · ".join([f"Source: {plain(source.label)}", *source.limits()]))

@@ -1,0 +1,88 @@
+"""A real browser, and the real explorer of a collector that holds sagas of every kind."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.embedded.running import Client, collector
+from tests.explorer.browser.walking import Pages
+from tests.explorer.browser.world import fill
+from tests.explorer.serving import explorer
+
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs them all, with one browser and one explorer."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+# Of the package, not of the session: while Playwright runs, no asyncio test can.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or whichever is here."""
+    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=found, args=_FLAGS)
+
+
+@pytest.fixture(scope="package")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all, so that the explorer's scripts are loaded once."""
+    with browser.new_context() as found:
+        found.set_default_timeout(15_000)
+        yield found
+
+
+@pytest.fixture(scope="package")
+def client() -> Iterator[Client]:
+    """Of a collector that is full."""
+    with collector() as found:
+        fill(found)
+        yield found
+
+
+@pytest.fixture(scope="package")
+def base_url(client: Client) -> Iterator[str]:
+    """Of the explorer of that collector."""
+    with explorer("--url", client.query_url) as running:
+        yield running.url
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A new tab, in which no script may fail."""
+    tab = context.new_page()
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on(
+        "console",
+        lambda message: (
+            message.type == "error"
+            and not _is_probe(message.location["url"])
+            and problems.append(f"{message.text} ({message.location['url']})")
+        ),
+    )
+    yield tab
+    tab.close()
+    assert problems == []
+
+
+def _is_probe(url: str) -> bool:
+    """Streamlit looks for itself below the page of a deep link first, and there finds nothing."""
+    return re.search(r"/\w+/_stcore/(health|host-config)$", url) is not None
+
+
+@pytest.fixture
+def pages(page: Page, base_url: str) -> Pages:
+    """The explorer, in a tab."""
+    return Pages(page, base_url)
