@@ -35,7 +35,7 @@ stack: .venv/stamp
 	@$(BIN)/python -m collector.stack $(ARGS)
 
 test-stack: stack
-	$(BIN)/python -m pytest tests/stack -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests/stack -n 2 --dist loadfile $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)

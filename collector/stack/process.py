@@ -1,13 +1,14 @@
 """A real part as a process of its own on loopback: started, waited for, killed, started again."""
 
 import os
-import random
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -83,16 +84,18 @@ class Process:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on.
+    """A port on loopback that nobody listens on, and that this process has not given yet.
 
-    Below the range that systems take the ports of outgoing connections from: one of those could
-    have it before the part listens.
+    Below those that systems take for outgoing connections, one of which could have it before the
+    part listens; and each process looks in a range of its own.
     """
-    while True:
-        port = random.SystemRandom().randrange(15_000, 30_000)
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)):
-                return port
+    return next(port for port in _ports() if not _answers(f"{HOST}:{port}"))
+
+
+@cache
+def _ports() -> Iterator[int]:
+    first = 15_000 + os.getpid() % 150 * 100
+    return cycle(range(first, first + 100))
 
 
 def _answers(address: str) -> bool:
