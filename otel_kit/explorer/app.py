@@ -33,8 +33,8 @@ PAGES = [
     st.Page(saga.page, title="Saga", url_path=links.SAGA, visibility="hidden"),
     st.Page(open_file.page, title="Open file", icon=":material/draft:", url_path=links.FILE),
 ]
-links.know(PAGES)
 chosen = st.navigation(PAGES, position="top")
+links.know(PAGES, chosen)
 open_file.banner()
 chosen.run()
 shell.foot()

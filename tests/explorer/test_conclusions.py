@@ -2,11 +2,13 @@
 
 import pytest
 
-from otel_kit.explorer.model.ledger import ledger
+from otel_kit.explorer.model.ledger import ledger, sentence
+from otel_kit.explorer.model.pace import paces
 from otel_kit.explorer.model.segments import segments
 from otel_kit.explorer.model.state import state
 from otel_kit.explorer.model.steps import steps
 from otel_kit.explorer.model.summary import summarise
+from otel_kit.explorer.model.usual import learn
 from tests.explorer.building import Made, at, ms, order
 
 
@@ -211,6 +213,50 @@ def test_a_row_is_made_of_traces_alone() -> None:
     assert (row.name, row.state, row.step) == ("order", "completed", "charge-payment")
     assert row.services == ["bank", "billing", "inventory", "orders", "web"]
     assert (row.duration_s, row.errors, row.trace_ids) == (0.1, 0, [made.trace_id(1)])
+
+
+def _undone(first: str, second: str, failed: str = "", outcome: str = "compensated") -> str:
+    """What the ledger says of two actions undone in this order."""
+    made = Made()
+    made.step("reserve", 0, 10, "inventory")
+    made.step("pack", 20, 30, "shipping")
+    made.undo(first, 40, 45, "inventory")
+    if second:
+        made.undo(second, 50, 55, "inventory", error=failed)
+    story = made.story()
+    return sentence(ledger(steps(story), outcome), outcome)  # type: ignore[arg-type]
+
+
+def test_the_ledgers_sentence() -> None:
+    """How much was undone, in which order, and what should have been."""
+    assert _undone("pack", "reserve") == "2 actions were undone, the last first."
+    assert _undone("reserve", "pack") == "2 actions were undone, not in reverse order."
+    assert _undone("pack", "reserve", failed="timeout") == (
+        "Partially compensated: 1 action was undone; could not be undone: `reserve`."
+    )
+    assert _undone("pack", "") == (
+        "Partially compensated: 1 action was undone; nothing undid `reserve`."
+    )
+    assert sentence(ledger((), "failed"), "failed") == "Nothing was undone."
+    assert sentence(ledger((), "completed"), "completed") == "Nothing had to be undone."
+    assert sentence(ledger((), "running"), "running") == "Nothing had to be undone so far."
+
+
+def test_a_step_longer_than_usual_is_late() -> None:
+    """Compared with 99 % of its kind, also while it lasts; a compensation has nothing usual."""
+    usual = learn([order(f"o-{n}").story() for n in range(3)])
+    made = Made()
+    made.step("reserve-inventory", 0, 14, "inventory")
+    made.undo("reserve-inventory", 20, 900, "inventory")
+    made.started("charge-payment", 30, "billing")
+    found = steps(made.story())
+
+    assert [(p.step.name, p.took_s, p.late) for p in paces(found, usual, at(1_030))] == [
+        ("reserve-inventory", 0.014, False),
+        ("undo reserve-inventory", 0.88, False),
+        ("charge-payment", 1.0, True),
+    ]
+    assert not any(pace.late for pace in paces(found, None, at(1_030)))
 
 
 def test_a_row_has_the_steps_as_the_saga_has_them() -> None:

@@ -1,5 +1,6 @@
 """What the time of a saga went into."""
 
+from otel_kit.explorer.model import spent
 from otel_kit.explorer.model.critical_path import critical_path
 from tests.explorer.building import MS, Made, ms, order
 
@@ -45,6 +46,18 @@ def test_sums_by_label_and_edge_are_the_duration() -> None:
 
     assert sum(path.by_label.values()) == sum(path.by_edge.values()) == story.duration_ns
     assert next(iter(path.by_edge)) == ("bank", "bank", "work")
+
+
+def test_the_sentence_names_what_took_most() -> None:
+    """The share, of how long, into what."""
+    path = critical_path(order(queued=250_000).story())
+
+    assert spent.sentence(path) == (
+        "> 99 % of 4 m 10 s went into waiting in the queue from orders to billing."
+    )
+    assert spent.sentence(critical_path(Made().story())) == ""
+    assert spent.into("", "", "work") == "work in unknown"
+    assert spent.into("a", "b", "gap") == "something unseen between a and b"
 
 
 def test_of_parallel_branches_the_last_to_arrive_counts() -> None:

@@ -16,9 +16,11 @@ from tests.explorer.visiting import charts_of, exploring, html_of, visit
 
 def map_page() -> None:
     """The service map."""
+    import streamlit as st
+
     from otel_kit.explorer.views import links, service_map
 
-    links.know([])
+    links.know([], st.Page(service_map.page, url_path=links.MAP))
     service_map.page()
 
 

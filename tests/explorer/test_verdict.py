@@ -8,7 +8,7 @@ from otel_kit.explorer.model.explain import explain
 from otel_kit.explorer.model.rows import Surroundings
 from otel_kit.explorer.model.usual import FINISH, learn
 from otel_kit.explorer.model.verdict import Verdict, judge
-from otel_kit.explorer.model.words import count, duration, listed
+from otel_kit.explorer.model.words import count, duration, listed, share
 from otel_kit.records import BreakerRecord, PropagationRecord, QueueRecord
 from tests.explorer.building import Made, at, order
 
@@ -240,9 +240,12 @@ def test_compensation_fails() -> None:
 
 def test_words() -> None:
     """Durations in two units, counts with thin thousands, lists with an and."""
-    seconds = [0, 0.00032, 0.045, 1.9, 59.97, 250, 7_500, 273_600]
+    seconds = [0, 0.00032, 0.0009999, 0.045, 1.9, 59.97, 250, 7_500, 273_600]
     assert [duration(s) for s in seconds] == [
-        "0 µs", "320 µs", "45 ms", "1.9 s", "1 m", "4 m 10 s", "2 h 5 m", "3 d 4 h"
+        "0 µs", "320 µs", "1 ms", "45 ms", "1.9 s", "1 m", "4 m 10 s", "2 h 5 m", "3 d 4 h"
+    ]  # fmt: skip
+    assert [share(part) for part in (0, 0.001, 0.86, 0.999, 1)] == [
+        "0 %", "< 1 %", "86 %", "> 99 %", "100 %"
     ]  # fmt: skip
     assert [count(1, "message"), count(12_400, "message")] == ["1 message", "12 400 messages"]
     assert [listed([]), listed(["a"]), listed(["a", "b", "c"])] == ["", "a", "a, b and c"]

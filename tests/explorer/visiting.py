@@ -14,11 +14,11 @@ from tests.embedded.running import Client
 
 
 @contextmanager
-def exploring(client: Client) -> Iterator[None]:
-    """While the block lasts, the pages read from this collector."""
+def exploring(client: Client, read_as: str = "collector") -> Iterator[None]:
+    """While the block lasts, the pages read from this collector, or as if it were a ``jaeger``."""
     _forget()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_KIT_EXPLORER", json.dumps({"collector": client.query_url}))
+        patch.setenv("OTEL_KIT_EXPLORER", json.dumps({read_as: client.query_url}))
         yield
         _forget()
 
@@ -40,25 +40,31 @@ def visit(page: Callable[[], None], **parameters: str) -> AppTest:
 
 def saga_page() -> None:
     """The page of one saga."""
+    import streamlit as st
+
     from otel_kit.explorer.views import links, saga
 
-    links.know([])
+    links.know([], st.Page(saga.page, url_path=links.SAGA))
     saga.page()
 
 
 def compare_page() -> None:
     """The page that compares."""
+    import streamlit as st
+
     from otel_kit.explorer.views import compare, links
 
-    links.know([])
+    links.know([], st.Page(compare.page, url_path=links.COMPARE))
     compare.page()
 
 
 def html_of(visited: AppTest) -> str:
     """All HTML of our own on the page."""
-    return "".join(json.loads(part.proto.json)["html"] for part in visited.get("bidi_component"))
+    parts = (json.loads(part.proto.json) for part in visited.get("bidi_component"))
+    return "".join(part.get("html", "") for part in parts)
 
 
 def charts_of(visited: AppTest) -> list[dict[str, Any]]:
-    """The figures on the page, as Plotly's JSON."""
-    return [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    """The figures on the page that show something, as Plotly's JSON."""
+    found = [json.loads(part.proto.spec) for part in visited.get("plotly_chart")]
+    return [chart for chart in found if any("x" in trace for trace in chart["data"])]

@@ -5,7 +5,7 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from otel_kit.explorer.charts import axis
+from otel_kit.explorer.charts import time_axis
 from otel_kit.explorer.charts.figure import blank, plain
 from otel_kit.explorer.charts.palette import Palette
 from otel_kit.explorer.model import words
@@ -44,15 +44,15 @@ def colour(change: Change, palette: Palette) -> str:
 def diverging(differences: Sequence[Difference], palette: Palette) -> go.Figure:
     """A bar for each item that differs, but not the saga as a whole, as long as its difference."""
     rows = _rows(differences)
-    unit = axis.unit(max([abs(row.more_s) * 1e9 for row in rows], default=0))
-    values = [row.more_s * 1e9 / unit.ns for row in rows]
-    low, high = min([0, *values]), max([0, *values])
+    more_ms = [row.more_s * 1e3 for row in rows]
+    low, high = min([0, *more_ms]), max([0, *more_ms])
     room = (high - low) * 0.25 or 1
+    values, texts = time_axis.ticks(low, high)
     figure = blank(palette, height=30 * len(rows) + 48, uirevision="compare", bargap=0.35)
     figure.add_bar(
         orientation="h",
         y=list(range(len(rows))),
-        x=values,
+        x=more_ms,
         marker={
             "color": [colour(row.change, palette) for row in rows],
             "pattern": {
@@ -69,8 +69,8 @@ def diverging(differences: Sequence[Difference], palette: Palette) -> go.Figure:
     )
     figure.update_layout(margin_b=28)
     figure.update_xaxes(
-        range=[low - room, high + room], ticksuffix=unit.suffix, fixedrange=True, zeroline=True,
-        zerolinecolor=palette.muted, showline=False,
+        range=[low - room, high + room], tickvals=values, ticktext=texts, fixedrange=True,
+        zeroline=True, zerolinecolor=palette.muted, showline=False,
     )  # fmt: skip
     figure.update_yaxes(
         autorange="reversed", fixedrange=True, automargin=True, showgrid=False, showline=False,

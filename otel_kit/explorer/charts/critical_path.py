@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from otel_kit.explorer.charts import axis
+from otel_kit.explorer.charts import time_axis
 from otel_kit.explorer.charts.figure import blank, plain
 from otel_kit.explorer.charts.palette import Palette
 from otel_kit.explorer.model import spent, words
@@ -21,9 +21,13 @@ LABELS: Final[Mapping[Label, str]] = {
     "gap": "unknown",
 }
 """The labels as a reader meets them."""
+_MS: Final = 10**6
+"""Nanoseconds in the axis's unit."""
 _MOST_BARS: Final = 800
 """Narrower than one part of so many, neighbours share a bar: none could be seen on its own."""
 _MOST_EDGES: Final = 15
+_NAME: Final = 24
+"""Letters of a service's name."""
 _PRESUMED: Final = "/"
 
 
@@ -58,20 +62,18 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
     bars = list(_bars(path.pieces))
     begin = bars[0].started_ns if bars else 0
     total = sum(bar.width_ns for bar in bars)
-    unit = axis.unit(total)
-    framed = [any(piece.span == selected for piece in bar.pieces) for bar in bars]
+    values, texts = time_axis.ticks(0, total / _MS)
     figure = blank(palette, height=112, uirevision="path", bargap=0)
     figure.add_bar(
         orientation="h",
         y=[""] * len(bars),
-        x=[bar.width_ns / unit.ns for bar in bars],
-        base=[(bar.started_ns - begin) / unit.ns for bar in bars],
-        marker=_marker(
-            [bar.chief.label for bar in bars], [bar.presumed for bar in bars], palette, framed
-        ),
-        text=[plain(_short(bar.chief), 60) for bar in bars],
+        x=[bar.width_ns / _MS for bar in bars],
+        base=[(bar.started_ns - begin) / _MS for bar in bars],
+        marker={**_marker(bars, palette), "line": _edged(bars, total, palette, selected)},
+        text=[_short(bar.chief) for bar in bars],
         textposition="inside",
         insidetextanchor="middle",
+        textangle=0,
         hovertext=[_strip_hover(bar, begin) for bar in bars],
         hoverinfo="text",
         customdata=[bar.chief.span for bar in bars],
@@ -79,8 +81,9 @@ def strip(path: CriticalPath, palette: Palette, selected: SpanKey | None = None)
     )
     figure.update_layout(uniformtext={"minsize": 11, "mode": "hide"}, margin_b=28)
     figure.update_xaxes(
-        ticksuffix=unit.suffix, range=[0, total / unit.ns], showgrid=False, zeroline=False
-    )
+        range=[0, total / _MS], fixedrange=True, showgrid=False, zeroline=False,
+        tickvals=values, ticktext=texts,
+    )  # fmt: skip
     figure.update_yaxes(visible=False, fixedrange=True)
     return figure
 
@@ -96,9 +99,7 @@ def edges(path: CriticalPath, palette: Palette) -> go.Figure:
         orientation="h",
         y=list(range(len(shown))),
         x=[bar.width_ns / widest for bar in shown],
-        marker=_marker(
-            [bar.chief.label for bar in shown], [bar.presumed for bar in shown], palette
-        ),
+        marker=_marker(shown, palette),
         text=[_share(bar.width_ns, total) for bar in shown],
         textposition="outside",
         cliponaxis=False,
@@ -110,7 +111,7 @@ def edges(path: CriticalPath, palette: Palette) -> go.Figure:
     figure.update_xaxes(visible=False, fixedrange=True, range=[0, 1.25])
     figure.update_yaxes(
         autorange="reversed", fixedrange=True, automargin=True, showgrid=False, zeroline=False,
-        tickvals=list(range(len(shown))), ticktext=[plain(_short(bar.chief), 48) for bar in shown],
+        tickvals=list(range(len(shown))), ticktext=[_short(bar.chief) for bar in shown],
         tickfont_color=palette.ink,
     )  # fmt: skip
     return figure
@@ -152,30 +153,38 @@ def _share(took_ns: int, total_ns: int) -> str:
     return f"{words.share(took_ns / total_ns)} · {words.duration(took_ns / 1e9)}"
 
 
-def _marker(
-    labels: Sequence[Label],
-    presumed: Sequence[bool],
-    palette: Palette,
-    framed: Sequence[bool] = (),
-) -> dict[str, Any]:
-    colours = [palette.kinds[label] for label in labels]
+def _marker(bars: Sequence[_Bar], palette: Palette) -> dict[str, Any]:
+    """The colours of the labels; hatched where presumed."""
     return {
-        "color": colours,
-        "line": {"color": palette.ink, "width": [2 if frame else 0 for frame in framed] or 0},
+        "color": [palette.kinds[bar.chief.label] for bar in bars],
+        "line": {"color": palette.page, "width": 0},
         "pattern": {
-            "shape": [_PRESUMED if each else "" for each in presumed],
-            "fgcolor": palette.ink,
-            "fgopacity": 0.6,
-            "size": 6,
+            "shape": [_PRESUMED if bar.presumed else "" for bar in bars],
+            "fillmode": "overlay",
+            "fgcolor": palette.page,
+            "fgopacity": 0.4,
+            "size": 9,
+            "solidity": 0.25,
         },
+    }
+
+
+def _edged(
+    bars: Sequence[_Bar], total_ns: int, palette: Palette, selected: SpanKey | None
+) -> dict[str, Any]:
+    """A frame around the selected, and a thin line between those that have room for it."""
+    framed = [any(piece.span == selected for piece in bar.pieces) for bar in bars]
+    wide = [bar.width_ns * 150 > total_ns for bar in bars]
+    return {
+        "color": [palette.ink if frame else palette.page for frame in framed],
+        "width": [2.5 if frame else float(room) for frame, room in zip(framed, wide, strict=True)],
     }
 
 
 def _short(piece: Piece) -> str:
     """``orders → inventory · queue``."""
-    where = spent.known(piece.client)
-    if piece.client != piece.server:
-        where += f" → {spent.known(piece.server)}"
+    ends = dict.fromkeys((piece.client, piece.server))
+    where = " → ".join(plain(spent.known(end), _NAME) for end in ends)
     return f"{where} · {LABELS[piece.label]}"
 
 

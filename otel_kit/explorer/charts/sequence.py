@@ -195,8 +195,7 @@ def _head(line: _Line, palette: Palette) -> dict[str, Any]:
 
 
 def _label(line: _Line, columns: int, palette: Palette) -> dict[str, Any]:
-    error = bool(line.message.error)
-    quiet = line.message.kind == "reply" and not error
+    quiet = line.message.kind == "reply"
     own = line.xs[0] == line.xs[-1]
     leftwards = own and line.xs[1] < line.xs[0]
     return {
@@ -206,7 +205,7 @@ def _label(line: _Line, columns: int, palette: Palette) -> dict[str, Any]:
         "yshift": 0 if own else 13 if line.message.kind == "message" else 10,
         "text": plain(_words(line.message), _fits(columns)),
         "showarrow": False, "bgcolor": palette.page, "borderpad": 0,
-        "font": {"size": 12, "color": palette.error if error
+        "font": {"size": 12, "color": palette.error if line.message.error
                  else palette.muted if quiet else palette.ink},
     }  # fmt: skip
 
@@ -268,11 +267,9 @@ def _targets(lines: Sequence[_Line], begin_ns: int) -> go.Scatter:
                 ys.append(y)
                 texts.append(text)
                 spans.append(line.message.span)
-    hidden = {"opacity": 0}
     return go.Scatter(
         x=xs, y=ys, mode="markers", marker={"size": 20, "opacity": 0}, hovertext=texts,
-        hoverinfo="text", customdata=spans, selected={"marker": hidden},
-        unselected={"marker": hidden},
+        hoverinfo="text", customdata=spans, selected_marker_opacity=0, unselected_marker_opacity=0,
     )  # fmt: skip
 
 

@@ -32,15 +32,15 @@ def clock(ms: float, step_ms: float) -> str:
         return "0"
     sign, rest = ("−" if ms < 0 else ""), steps * step_ms
     if rest < 60_000:
-        return sign + _simple(rest, step_ms)
+        return sign + _short(rest, step_ms)
     parts = []
     for name, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000)):
-        many = int((rest + step_ms / 2) // size)
+        many = int((rest + step_ms / 1e6) // size)
         rest -= many * size
         if many:
             parts.append(f"{many} {name}")
     if rest >= step_ms / 2:
-        parts.append(_simple(rest, step_ms))
+        parts.append(_in(1000.0, rest, step_ms) + " s")
     return sign + " ".join(parts)
 
 
@@ -52,10 +52,14 @@ def exact(ns: int) -> str:
     return clock(ns / 1e6, step_ms)
 
 
-def _simple(ms: float, step_ms: float) -> str:
+def _short(ms: float, step_ms: float) -> str:
     name, size = next(
         (unit for unit in (("s", 1000.0), ("ms", 1.0)) if ms >= unit[1] * 0.9999), ("µs", 0.001)
     )
+    return f"{_in(size, ms, step_ms)} {name}"
+
+
+def _in(size: float, ms: float, step_ms: float) -> str:
     digits = next((n for n in range(7) if step_ms / size * 10**n >= 0.9999), 6)
     said = f"{ms / size:.{digits}f}"
-    return f"{said.rstrip('0').rstrip('.') if '.' in said else said} {name}"
+    return said.rstrip("0").rstrip(".") if "." in said else said

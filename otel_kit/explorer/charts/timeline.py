@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from otel_kit.explorer.charts import figure, time_axis, timeline_hover
 from otel_kit.explorer.charts.palette import Palette
-from otel_kit.explorer.charts.timeline_hover import text
 from otel_kit.explorer.charts.timeline_layout import PATH_Y, Labels, Layout, Placed, Scale, bands
 from otel_kit.explorer.model.facts import SpanKey
 from otel_kit.explorer.model.marks import Mark, MarkKind
@@ -46,17 +45,20 @@ class Clicked:
     ended_ns: int
     many: int
 
-    def packed(self) -> list[str | int]:
-        """As Plotly's ``customdata``; nanoseconds as text, a browser's numbers cannot hold them."""
-        return [self.trace_id, self.span_id, str(self.started_ns), str(self.ended_ns), self.many]
+    def packed(self) -> str:
+        """As Plotly's ``customdata``: text, as a browser's numbers cannot hold nanoseconds."""
+        return f"{self.started_ns} {self.ended_ns} {self.many} {self.trace_id}.{self.span_id}"
 
     @classmethod
-    def unpacked(cls, customdata: Sequence[Any]) -> "Clicked":
+    def unpacked(cls, customdata: str) -> "Clicked":
         """The other way round."""
-        trace_id, span_id, started_ns, ended_ns, many = customdata
-        return cls(str(trace_id), str(span_id), int(started_ns), int(ended_ns), int(many))
+        started_ns, ended_ns, many, key = customdata.split(" ", 3)
+        trace_id, _, span_id = key.partition(".")
+        return cls(trace_id, span_id, int(started_ns), int(ended_ns), int(many))
 
 
+_FAINT: Final = 0.3
+"""How opaque a bar is that stands for many, with nearly all of its time between them."""
 _BAD: Final = ("dead_letter", "missing")
 
 
@@ -100,17 +102,16 @@ def _blank(palette: Palette, places: Layout, scale: Scale, left: int) -> go.Figu
     found = figure.blank(palette, height=round(places.height) + _TOP + 8, left=left)
     found.update_layout(
         margin={"l": left, "r": 16, "t": _TOP, "b": 8, "autoexpand": False},
-        barmode="overlay", hovermode="closest", dragmode="select", selectdirection="h",
-        clickmode="event+select", uirevision="timeline", showlegend=True,
+        barmode="overlay", hovermode="closest", dragmode="zoom", clickmode="event+select",
+        uirevision=f"{first} {last}", showlegend=True,
         legend={
             "orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yref": "container",
             "yanchor": "top", "font": {"size": 12}, "itemsizing": "constant",
             "bgcolor": "rgba(0,0,0,0)",
         },
-        newselection={"line": {"color": palette.ink, "width": 1, "dash": "dot"}},
     )  # fmt: skip
     found.update_xaxes(
-        range=[first, first + (last - first) * 1.01], side="top", fixedrange=True,
+        range=[first, first + (last - first) * 1.003], side="top",
         tickvals=values, ticktext=texts, zeroline=False,
     )  # fmt: skip
     found.update_yaxes(
@@ -132,7 +133,7 @@ def _bars(story: Story, places: Layout, palette: Palette, scale: Scale) -> Itera
     for placed in places.bars:
         looks.setdefault(_look(placed.bar), []).append(placed)
     for alike in looks.values():  # The legend looks like the first, and the last lies on top.
-        alike.sort(key=lambda placed: bool(placed.bar.errors))
+        alike.sort(key=lambda placed: (bool(placed.bar.errors), -placed.bar.density))
     for look, name in _LEGEND.items():
         if look in looks:
             yield _trace(story, look, name, looks[look], palette, scale, places.lane)
@@ -148,7 +149,7 @@ def _trace(
     return go.Bar(
         name=name,
         orientation="h",
-        base=[scale.at(bar.started_ns) for bar in bars],
+        base=[scale.left(bar.started_ns) for bar in bars],
         x=[scale.width(bar.started_ns, bar.ended_ns) for bar in bars],
         y=[each.y for each in placed],
         width=lane - 3,
@@ -165,7 +166,7 @@ def _trace(
 def _marker(look: str, bars: Sequence[Bar], palette: Palette) -> dict[str, Any]:
     colour = palette.compensation if look == "compensation" else palette.kinds[look]
     found: dict[str, Any] = {
-        "color": colour,
+        "color": [_faded(colour, bar.density) for bar in bars],
         "cornerradius": 2,
         "line": {
             "color": [palette.error if bar.errors else colour for bar in bars],
@@ -179,6 +180,11 @@ def _marker(look: str, bars: Sequence[Bar], palette: Palette) -> dict[str, Any]:
         }  # fmt: skip
         found["line"] = {"color": colour, "width": 1}
     return found
+
+
+def _faded(colour: str, density: float) -> str:
+    """The colour with an alpha channel, for a bar that is not all there."""
+    return f"{colour}{round(255 * (_FAINT + (1 - _FAINT) * density)):02x}"
 
 
 def _clicked(bar: Bar) -> Clicked:
@@ -199,8 +205,8 @@ def _path(story: Story, drawn: Timeline, palette: Palette, scale: Scale) -> Iter
         return
     yield go.Bar(
         orientation="h",
-        base=[scale.at(each.started_ns) for each in drawn.path],
-        x=[scale.at(each.ended_ns) - scale.at(each.started_ns) for each in drawn.path],
+        base=[scale.left(each.started_ns) for each in drawn.path],
+        x=[scale.width(each.started_ns, each.ended_ns) for each in drawn.path],
         y=[PATH_Y] * len(drawn.path),
         width=11,
         marker={"color": [palette.kinds[each.label] for each in drawn.path], "line": {"width": 0}},
@@ -239,8 +245,7 @@ def _marks(
         },
         customdata=[Clicked(*m.span, m.time_ns, m.time_ns, 1).packed() for m in shown],
         hovertext=[
-            timeline_hover.moment(story, mark.time_ns, f"<b>{text(mark.sentence, 120)}</b>")
-            for mark in shown
+            timeline_hover.of_mark(story, mark) for mark in shown
         ],
         hoverinfo="text",
         selected={"marker": {"opacity": 1}},
@@ -276,7 +281,7 @@ def _selection(
     for placed in places.bars:
         bar = placed.bar
         if any(segment.span == selected for segment in bar.segments):
-            start = scale.at(bar.started_ns)
+            start = scale.left(bar.started_ns)
             yield {
                 "type": "rect",
                 "x0": start, "x1": start + scale.width(bar.started_ns, bar.ended_ns),

@@ -2,16 +2,16 @@
 
 import time
 from collections import Counter
-from html import escape
 from typing import Final
 
+from otel_kit.explorer.charts.figure import plain
 from otel_kit.explorer.charts.time_axis import exact
 from otel_kit.explorer.model.critical_path import Piece
+from otel_kit.explorer.model.marks import Mark
 from otel_kit.explorer.model.segments import Segment
 from otel_kit.explorer.model.story import Story
 from otel_kit.explorer.model.timeline import Bar, Stretch
 
-_MOST: Final = 60
 _KINDS: Final = {
     "work": "work",
     "queue": "waiting in a queue",
@@ -23,12 +23,6 @@ _KINDS: Final = {
 }
 
 
-def text(received: str, most: int = _MOST) -> str:
-    """What a service sent, shortened, as Plotly's HTML."""
-    short = received if len(received) <= most else received[: most - 1] + "…"
-    return escape(short, quote=False)
-
-
 def of_bar(story: Story, bar: Bar) -> str:
     """Facts of one segment, or of many."""
     if len(bar.segments) == 1:
@@ -38,27 +32,27 @@ def of_bar(story: Story, bar: Bar) -> str:
         f"<b>{len(bar.segments)} bars</b>, too narrow to be drawn apart",
         ", ".join(f"{many} × {_KINDS[kind]}" for kind, many in kinds.most_common()),
         _when(story, bar.started_ns, bar.ended_ns, "together"),
-        f"longest: {text(bar.longest.label)}, {_took(bar.longest)}",
+        f"longest: {plain(bar.longest.label)}, {_took(bar.longest)}",
     ]
     if bar.errors:
         classes = Counter(segment.error for segment in bar.segments if segment.error)
-        said = ", ".join(f"{text(name)} {many}×" for name, many in classes.most_common(3))
+        said = ", ".join(f"{plain(name)} {many}×" for name, many in classes.most_common(3))
         lines.append(f"<b>errors: {said}</b>")
     return "<br>".join([*lines, "<i>click to look closer</i>"])
 
 
 def _of_segment(story: Story, segment: Segment) -> str:
-    where = text(segment.row) + (f" · step {text(segment.step)}" if segment.step else "")
+    where = plain(segment.row) + (f" · step {plain(segment.step)}" if segment.step else "")
     lines = [
-        f"<b>{text(segment.label)}</b>",
+        f"<b>{plain(segment.label)}</b>",
         where,
         _KINDS[segment.kind] + (", compensating" if segment.compensation else ""),
         _when(story, segment.started_ns, segment.ended_ns, "took"),
     ]
     if segment.client:
-        lines.append(f"{_PEERS.get(segment.kind, 'with')}: {text(segment.client)}")
+        lines.append(f"{_PEERS.get(segment.kind, 'with')}: {plain(segment.client)}")
     if segment.error:
-        lines.append(f"<b>error: {text(segment.error)}</b>")
+        lines.append(f"<b>error: {plain(segment.error)}</b>")
     return "<br>".join(lines)
 
 
@@ -80,15 +74,15 @@ def of_stretch(story: Story, stretch: Stretch) -> str:
 
 
 def _between(story: Story, piece: Piece) -> str:
-    name = text(story.spans[piece.span].name)
+    name = plain(story.spans[piece.span].name)
     if piece.client == piece.server:
-        return f"{text(piece.server)}: {name}"
-    return f"{text(piece.client)} → {text(piece.server)}: {name}"
+        return f"{plain(piece.server)}: {name}"
+    return f"{plain(piece.client)} → {plain(piece.server)}: {name}"
 
 
-def moment(story: Story, time_ns: int, said: str) -> str:
-    """Something that happened at once; `said` is HTML."""
-    return f"{said}<br>{_at(story, time_ns)}"
+def of_mark(story: Story, mark: Mark) -> str:
+    """Something that happened at once."""
+    return f"<b>{plain(mark.sentence.replace('`', ''))}</b><br>{_at(story, mark.time_ns)}"
 
 
 def _when(story: Story, started_ns: int, ended_ns: int, verb: str) -> str:

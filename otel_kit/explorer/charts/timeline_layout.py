@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from otel_kit.explorer.charts.figure import plain
 from otel_kit.explorer.charts.palette import Palette
-from otel_kit.explorer.charts.timeline_hover import text
 from otel_kit.explorer.model.timeline import WIDTH_PX, Bar, Row, Timeline
 
 PATH_Y: Final = 10
@@ -58,10 +58,15 @@ class Scale:
         """A place on the axis."""
         return (time_ns - self.start_ns) / 1e6
 
+    def left(self, started_ns: int) -> float:
+        """Where a bar begins within the window: what Plotly says of it stands at its end."""
+        return self.at(max(started_ns, self.window[0]))
+
     def width(self, started_ns: int, ended_ns: int) -> float:
-        """Never too narrow to be seen."""
+        """Of a bar within the window; never too narrow to be seen."""
         least = (self.window[1] - self.window[0]) / WIDTH_PX * _LEAST_BAR_PX
-        return max(ended_ns - started_ns, least) / 1e6
+        shown = min(ended_ns, self.window[1]) - max(started_ns, self.window[0])
+        return max(shown, least) / 1e6
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -97,10 +102,10 @@ def _label(rows: Sequence[Row], number: int) -> str:
     if row.gathered:
         return f"<i>{row.gathered} more rows</i>"
     first = number == 0 or rows[number - 1].service != row.service
-    service = f"<b>{text(row.service or 'unnamed', _MOST_LABEL)}</b>"
+    service = f"<b>{plain(row.service or 'unnamed', _MOST_LABEL)}</b>"
     if not row.step:
         return service
-    step = text(row.step, _MOST_LABEL)
+    step = plain(row.step, _MOST_LABEL)
     return f"{service} {step}" if first else f"   {step}"
 
 

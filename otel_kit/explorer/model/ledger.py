@@ -52,10 +52,16 @@ def sentence(book: Ledger, state: State) -> str:
         if entry.result in _AMISS
     ]
     if not clauses:
-        return "Nothing was undone." if state in _UNDONE else "Nothing had to be undone so far."
+        return _nothing(state)
     partly = "Partially compensated: " if book.partial else ""
     said = "; ".join(clauses)
     return f"{partly}{said[0] if partly else said[0].upper()}{said[1:]}."
+
+
+def _nothing(state: State) -> str:
+    if state in _UNDONE:
+        return "Nothing was undone."
+    return "Nothing had to be undone" + ("." if state == "completed" else " so far.")
 
 
 def _undone_words(many: int, book: Ledger) -> str:

@@ -19,6 +19,8 @@ WIDTH_PX: Final = 1200
 MAX_BARS: Final = 1500
 MAX_ROWS: Final = 100
 """What would be in further rows is in one more."""
+_MOST_JOINED: Final = 4
+"""A bar of narrow ones is at most so many times as long as what is too narrow."""
 _WAITS: Final = ("queue", "backoff")
 MAX_LANES: Final = 8
 """In one row; what overlaps more than that is merged in the last one."""
@@ -42,6 +44,12 @@ class Bar:
     def errors(self) -> int:
         """How many of the segments failed; waiting for something that fails later is no failure."""
         return sum(bool(segment.error) and segment.kind not in _WAITS for segment in self.segments)
+
+    @property
+    def density(self) -> float:
+        """The share of its time that the segments fill, from 0 to 1."""
+        length = self.ended_ns - self.started_ns
+        return min(1.0, sum(map(_duration, self.segments)) / length) if length else 1.0
 
     @property
     def compensation(self) -> bool:
@@ -105,7 +113,7 @@ def timeline(segments: Sequence[Segment], window: Window, pieces: Sequence[Piece
     narrow_ns = _narrow(window)
     lanes = [lane for *_, found in packed for lane in found]
     while sum(_count(lane, narrow_ns) for lane in lanes) > MAX_BARS:
-        narrow_ns *= 2
+        narrow_ns *= 1.5
     rows = (
         Row(service, step, tuple(_bars(lane, narrow_ns) for lane in found), gathered)
         for service, step, gathered, found in packed
@@ -192,11 +200,10 @@ def _packed(segments: Iterable[Segment]) -> list[_Lane]:
 
 
 def _runs(lane: _Lane, narrow_ns: float) -> Iterator[_Lane]:
-    """The lane cut where a group, or the gap before it, is wide enough to be seen."""
+    """The lane cut where a group, or the gap before it, or a run is wide enough to be seen."""
     run: _Lane = []
     for group in lane:
-        near = run and group.started_ns - run[-1].ended_ns < narrow_ns
-        if near and group.widest < narrow_ns and run[-1].widest < narrow_ns:
+        if run and _joins(group, run, narrow_ns):
             run.append(group)
             continue
         if run:
@@ -204,6 +211,14 @@ def _runs(lane: _Lane, narrow_ns: float) -> Iterator[_Lane]:
         run = [group]
     if run:
         yield run
+
+
+def _joins(group: _Group, run: _Lane, narrow_ns: float) -> bool:
+    return (
+        group.started_ns - run[-1].ended_ns < narrow_ns
+        and max(group.widest, run[-1].widest) < narrow_ns
+        and group.ended_ns - run[0].started_ns < narrow_ns * _MOST_JOINED
+    )
 
 
 def _count(lane: _Lane, narrow_ns: float) -> int:

@@ -34,8 +34,10 @@ def number(many: float) -> str:
 
 
 def share(part: float) -> str:
-    """``86 %`` for 0.86, ``< 1 %`` for what is not nothing."""
-    return "< 1 %" if 0 < part < 0.005 else f"{part:.0%}".replace("%", " %")
+    """``86 %`` for 0.86; ``< 1 %`` for what is not nothing, ``> 99 %`` for what is not all."""
+    if 0 < part < 0.005:
+        return "< 1 %"
+    return "> 99 %" if 0.995 < part < 1 else f"{part * 100:.0f} %"
 
 
 def window(seconds: float | None) -> str:

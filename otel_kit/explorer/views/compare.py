@@ -34,7 +34,7 @@ def _compare(mine: str, other: str) -> None:
         if here and there:
             differences.show(here, there)
     elif here:
-        _against_median(here)
+        differences.show_median(here)
 
 
 def _opened(saga_id: str) -> Opened | None:
@@ -42,12 +42,3 @@ def _opened(saga_id: str) -> Opened | None:
     if opened is None:
         st.warning(f"{reading.source().label} has no saga “{markdown.plain(saga_id)}”.")
     return opened
-
-
-def _against_median(here: Opened) -> None:
-    stories = differences.healthy(here)
-    if stories:
-        differences.show(here, stories)
-    else:
-        st.info("No other saga of its name has completed yet: give the id of one to compare with.",
-                icon=":material/hourglass_empty:")  # fmt: skip

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
+import streamlit as st
+
 from otel_kit.explorer.charts import compare as chart
 from otel_kit.explorer.charts.palette import Palette
 from otel_kit.explorer.model import compare, words
@@ -17,10 +19,22 @@ _HEADS: Final = ("What", "", "Here", "There", "Difference", "")
 _MOST: Final = 500
 
 
-def healthy(opened: Opened) -> list[Story]:
-    """The latest healthy sagas of the same name, without itself."""
-    saga = opened.detail.saga
-    return [story for story in reading.stories(saga.name) if story.saga.id != saga.id]
+def show_median(opened: Opened) -> None:
+    """Against the healthy median; where there is none, that is said."""
+    stories = _healthy(opened)
+    if stories:
+        show(opened, stories)
+    elif reading.source().as_of_ns is not None:
+        st.info(
+            "A file holds one saga: there is no other to compare with.",
+            icon=":material/visibility_off:",
+        )
+    else:
+        st.info(
+            "No other saga of its name has completed yet: there is no healthy median to compare "
+            "with.",
+            icon=":material/hourglass_empty:",
+        )
 
 
 def show(opened: Opened, other: Opened | Sequence[Story]) -> None:
@@ -38,6 +52,12 @@ def show(opened: Opened, other: Opened | Sequence[Story]) -> None:
             chart.diverging(found, palette), key="differences", alt="What took longer or shorter"
         )
     _HTML.show(_table(found[:_MOST]), key="table", colours=_colours(palette))
+
+
+def _healthy(opened: Opened) -> list[Story]:
+    """The latest healthy sagas of the same name, without itself."""
+    saga = opened.detail.saga
+    return [story for story in reading.stories(saga.name) if story.saga.id != saga.id]
 
 
 def _profile(other: Opened | Sequence[Story]) -> Profile:

@@ -1,10 +1,12 @@
 """Addresses: a URL carries the page, the saga, the view and the selected span."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from otel_kit.explorer.model.facts import SpanKey
 from otel_kit.explorer.model.service_map import EdgeKey
@@ -19,11 +21,13 @@ BREAKERS: Final = "breakers"
 PROPAGATION: Final = "propagation"
 FILE: Final = "file"
 _PAGES: Final = "otel_kit.pages"
+_HERE: Final = "otel_kit.page"
 
 
-def know(pages: Sequence[Any]) -> None:
-    """Remember the pages of this run, to go to."""
+def know(pages: Sequence[Any], here: Any) -> None:
+    """Remember the pages of this run, to go to, and which of them is shown."""
     st.session_state[_PAGES] = {page.url_path: page for page in pages}
+    st.session_state[_HERE] = here.url_path
 
 
 def to(page: str, **parameters: str) -> str:
@@ -51,7 +55,21 @@ def go(address: str) -> NoReturn:
     """Open one of the addresses made here, without a new session."""
     parts = urlsplit(address)
     page = st.session_state[_PAGES][parts.path.strip("./")]
-    st.switch_page(page, query_params=parse_qsl(parts.query))
+    wanted = dict(parse_qsl(parts.query))
+    if page.url_path == st.session_state[_HERE]:
+        # Streamlit lets nobody write what a widget of this page has bound, not even unchanged.
+        with contextlib.suppress(StreamlitAPIException):
+            _rewrite(wanted)
+            st.rerun()
+    st.switch_page(page, query_params=wanted)
+
+
+def _rewrite(wanted: Mapping[str, str]) -> None:
+    for name in [name for name in st.query_params if name not in wanted]:
+        del st.query_params[name]
+    for name, value in wanted.items():
+        if st.query_params.get(name) != value:
+            st.query_params[name] = value
 
 
 def selected_span() -> SpanKey | None:

@@ -26,6 +26,8 @@ from otel_kit.records import (
 )
 
 R = TypeVar("R")
+_FRESH_S: Final = 2.0
+_SETTLED_S: Final = 60.0
 _OPENED: Final = "otel_kit.opened_source"
 
 
@@ -53,15 +55,27 @@ class Figures:
 
 @dataclass(frozen=True)
 class Opened:
-    """A saga with everything concluded about it, as of `now_ns`."""
+    """A saga with everything concluded about it, as of `now_ns`.
+
+    The figures around it were measured over `window_s` seconds, None: since the services began.
+    It was read at `read_at` of the monotonic clock, which took `took_s` seconds.
+    """
 
     detail: SagaDetail
     story: Story
     verdict: Verdict
     sentence: str
     now_ns: int
-    window_s: float | None = None
-    """Seconds that the figures around it were measured over, None: since the services began."""
+    window_s: float | None
+    read_at: float
+    took_s: float
+
+    @property
+    def outdated(self) -> bool:
+        """Whether to read it again: soon while more is to be expected, at leisure later."""
+        since_s = (self.now_ns - self.story.ended_ns) / 1e9
+        moving = self.in_progress or since_s < _SETTLED_S
+        return moving and time.monotonic() - self.read_at > max(_FRESH_S, 10 * self.took_s)
 
     @property
     def in_progress(self) -> bool:
@@ -111,8 +125,16 @@ def figures() -> Figures:
 
 
 def opened(saga_id: str) -> Opened | None:
-    """A saga, at most 2 seconds old; None if the source has none of this id."""
-    return _opened(source().label, saga_id, source)
+    """A saga, a few seconds old at most while it moves; None if the source has none of this id.
+
+    A large one is read less often, so that no more than a tenth of the time goes into reading.
+    """
+    asked = source()
+    found = _opened(asked.label, saga_id, source)
+    if asked.as_of_ns is None and (found is None or found.outdated):
+        _opened.clear(asked.label, saga_id, source)
+        found = _opened(asked.label, saga_id, source)
+    return found
 
 
 def stories(name: str) -> tuple[Story, ...]:
@@ -142,8 +164,9 @@ def _figures(label: str, _source: Callable[[], Source]) -> Figures:
     return Figures(asked.edges(), asked.queues(), asked.breakers(), asked.propagation())
 
 
-@st.cache_resource(ttl=2, max_entries=16, show_spinner="Reading all its traces …")
+@st.cache_resource(ttl=60, max_entries=16, show_spinner="Reading all its traces …")
 def _opened(label: str, saga_id: str, _source: Callable[[], Source]) -> Opened | None:
+    began = time.monotonic()
     detail = _source().saga(saga_id)
     if detail is None:
         return None
@@ -151,7 +174,9 @@ def _opened(label: str, saga_id: str, _source: Callable[[], Source]) -> Opened |
     story = stitch(detail, correct_skew=True)
     around = figures()
     verdict = judge(story, now, _usual(detail), around.around)
-    return Opened(detail, story, verdict, explain(story, verdict), now, around.window_s)
+    sentence = explain(story, verdict)
+    read_at = time.monotonic()
+    return Opened(detail, story, verdict, sentence, now, around.window_s, read_at, read_at - began)
 
 
 def _usual(detail: SagaDetail) -> Usual | None:
@@ -163,7 +188,8 @@ def _usual(detail: SagaDetail) -> Usual | None:
 
 @st.cache_resource(ttl=60, max_entries=16, show_spinner=False)
 def _stories(label: str, name: str, _source: Callable[[], Source]) -> tuple[Story, ...]:
-    return tuple(stitch(detail) for detail in _source().samples(name))
+    samples = _source().samples(name)  # of any name, for one that has none
+    return tuple(stitch(detail) for detail in samples if detail.saga.name == name)
 
 
 @st.cache_resource(ttl=60, max_entries=16, show_spinner=False)

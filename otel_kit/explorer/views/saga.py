@@ -50,6 +50,7 @@ def page() -> None:
         shell.heading("Saga")
         st.info("Choose one from the list of sagas.", icon=":material/list_alt:")
         return
+    shell.expect_charts()
     with shell.answering("saga"):
         opened = reading.opened(saga_id)
         if opened is None:
@@ -68,7 +69,9 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
             chosen = _chosen()
             saga_actions.show(opened)
         SECTIONS[chosen].show(opened)

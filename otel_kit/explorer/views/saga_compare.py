@@ -8,14 +8,6 @@ from otel_kit.explorer.views.reading import Opened
 
 def show(opened: Opened) -> None:
     """What differs from the median, and a way to any other saga."""
-    stories = differences.healthy(opened)
-    if stories:
-        differences.show(opened, stories)
-    else:
-        st.info(
-            "No other saga of this name has completed yet: there is no healthy median to compare "
-            "with.",
-            icon=":material/hourglass_empty:",
-        )
+    differences.show_median(opened)
     if st.button("Compare with another saga", icon=":material/compare_arrows:"):
         links.go(links.to(links.COMPARE, a=opened.detail.saga.id))

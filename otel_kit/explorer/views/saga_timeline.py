@@ -1,5 +1,6 @@
 """The heart of a saga's page: everything that happened, on one axis."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import streamlit as st
@@ -10,7 +11,7 @@ from otel_kit.explorer.charts.timeline import Clicked
 from otel_kit.explorer.model import words
 from otel_kit.explorer.model.marks import marks
 from otel_kit.explorer.model.timeline import Timeline, Window, extent, timeline
-from otel_kit.explorer.views import links, shell
+from otel_kit.explorer.views import dragged, links, shell
 from otel_kit.explorer.views.reading import Opened
 
 _CHART: Final = "timeline"
@@ -22,7 +23,7 @@ _IDLE: Final = 4
 
 
 def show(opened: Opened) -> None:
-    """The chart with what moves its window; a click opens a span, a drag zooms in."""
+    """The chart and what moves its window: a click opens a span, a drag zooms in."""
     story = opened.story
     if not opened.segments:
         st.info("No span of this saga has arrived yet.", icon=":material/hourglass_empty:")
@@ -37,19 +38,20 @@ def show(opened: Opened) -> None:
         now_ns=opened.now_ns if opened.in_progress else None,
     )  # fmt: skip
     st.plotly_chart(
-        figure, key=_CHART, theme=None, selection_mode=("points", "box"),
+        figure, key=_CHART, theme=None, selection_mode="points",
         on_select=lambda: _selected(story.started_ns, window),
         config={"displayModeBar": False, "doubleClick": False},
+        alt="Everything that happened in the saga, by service and step, over time",
     )  # fmt: skip
+    dragged.listen(_CHART, lambda edges: _dragged(story.started_ns, edges, whole))
     st.caption(_hint(drawn))
 
 
 def _hint(drawn: Timeline) -> str:
-    merged = sum(len(bar.segments) > 1 for bar in drawn.bars)
-    said = "Drag across to zoom in; click a bar for its details."
-    if merged:
+    said = "Click a bar for its details; drag across to zoom in, double-click to zoom out."
+    if merged := sum(len(bar.segments) > 1 for bar in drawn.bars):
         said += (
-            f" {words.count(merged, 'bar')} of these stand for several too narrow to tell apart."
+            f" Bars that stand for several, too narrow to be told apart: {words.number(merged)}."
         )
     return said
 
@@ -124,24 +126,27 @@ def _offer_busy(opened: Opened, whole: Window) -> None:
         )  # fmt: skip
 
 
-# -- clicks ----------------------------------------------------------------------------------------
+# -- clicks and drags ------------------------------------------------------------------------------
 
 
 def _selected(started_ns: int, window: Window) -> None:
-    """A box zooms in; a bar that stands for many does too, where that parts them."""
     chosen: Any = st.session_state[_CHART].selection
-    if chosen.box:
-        edges = sorted(float(edge) for edge in chosen.box[0]["x"])
-        _look_at(started_ns, _within(_absolute(started_ns, edges), window))
-    elif carried := [point["customdata"] for point in chosen.points if point.get("customdata")]:
+    carried = [str(point["customdata"]) for point in chosen.points if "customdata" in point]
+    if carried:
         _clicked(started_ns, window, Clicked.unpacked(carried[-1]))
 
 
-def _absolute(started_ns: int, edges: list[float]) -> Window:
-    return started_ns + round(edges[0] * 1e6), started_ns + round(edges[-1] * 1e6)
+def _dragged(started_ns: int, edges: Sequence[float], whole: Window) -> None:
+    if len(edges) == 2:
+        first, last = (started_ns + round(edge * 1e6) for edge in edges)
+        _look_at(started_ns, _within((first, last), whole))
+    else:
+        _look_at(started_ns, None)
 
 
 def _clicked(started_ns: int, window: Window, bar: Clicked) -> None:
+    """A bar that stands for many is looked at more closely, where that parts them."""
+    """A bar that stands for many is looked at more closely, where that parts them."""
     around = (bar.ended_ns - bar.started_ns) // 2 + _LEAST_NS
     closer = (bar.started_ns - around, bar.ended_ns + around)
     if bar.many > 1 and (closer[1] - closer[0]) * 2 < window[1] - window[0]:

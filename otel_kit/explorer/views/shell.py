@@ -19,7 +19,14 @@ REFRESH_S: Final = 3.0
 STYLE: Final = """<style>
 [data-testid="stMainBlockContainer"] {padding-top: 4rem; padding-bottom: 3rem}
 [data-testid="stMetric"] [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums}
+.st-key-expected, [class*="_dragged_listener"] {display: none}
 </style>"""
+
+
+def expect_charts() -> None:
+    """Have the browser load Plotly, some megabytes, while the source is still being read."""
+    with st.container(key="expected"):
+        st.plotly_chart({"data": [{"type": "bar"}], "layout": {"height": 10}}, key="no_chart")
 
 
 def palette() -> Palette:

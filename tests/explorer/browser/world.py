@@ -33,7 +33,7 @@ def _compensated() -> Made:
         begun = 70 + attempt * 150
         made.call(
             begun, begun + 40, ("billing", "bank"), (begun + 5, begun + 30), charge,
-            error="unavailable", otel_kit__retry__attempt=attempt,
+            error="unavailable", otel_kit__retry__attempt=attempt + 1,
         )  # fmt: skip
     release = made.message("inventory.commands", 910, 930, 980, ("billing", "inventory"), bill)
     undone = made.undo("reserve-inventory", 935, 970, "inventory", under=release)
@@ -45,8 +45,15 @@ def _broken() -> Made:
     """Two traces that only the id joins: a hop lost its context."""
     made = Made(BROKEN)
     root = made.span("POST /orders", 0, 30, "web", "server")
-    made.message("inventory.commands", 10, 15, 40, ("web", "inventory"), root)
-    bill = made.span("process billing.commands", 60, 90, "billing", "consumer", trace=2)
+    reserve = made.message("inventory.commands", 10, 15, 40, ("web", "inventory"), root)
+    made.span(
+        "send billing.commands", 38, 39, "inventory", "producer", under=reserve,
+        messaging__destination__name="billing.commands",
+    )  # fmt: skip
+    bill = made.span(
+        "process billing.commands", 60, 90, "billing", "consumer", trace=2,
+        messaging__destination__name="billing.commands", otel_kit__propagation="missing",
+    )  # fmt: skip
     made.step("charge-payment", 61, 80, "billing", under=bill)
     made.finish(bill, "failed")
     return made
