@@ -202,6 +202,17 @@ def test_received_names_are_harmless_and_shortened() -> None:
     assert not [tag for tag in ("<b>bold", "<i>", "<u>", "x" * 130) if tag in said]
 
 
+def test_many_signs_of_an_edge_stay_in_its_first_half() -> None:
+    """However many queues lose their context there."""
+    lost = [PropagationRecord("web", "orders", "grpc", f"q{n}", {"stale": 1}) for n in range(9)]
+    shown = _shown(service_map(Surroundings(edges=_ROWS[:1], propagation=lost)))
+    marks = figure(shown, LIGHT).data[-1]
+    places = shown.placed.places
+
+    assert len(marks.x) == 9
+    assert all(places["web"].x < x < (places["web"].x + places["orders"].x) / 2 for x in marks.x)
+
+
 def test_of_very_many_edges_only_what_hurts_is_labelled() -> None:
     """Names stay, and one label is for the edge that fails."""
     rows = [EdgeRecord(f"s{n}", f"s{n + 1}", "http", "server", 9) for n in range(50)]

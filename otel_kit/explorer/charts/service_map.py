@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import plotly.graph_objects as go
 
@@ -96,6 +96,8 @@ def _lines(edge: Edge, most: int, shown: Shown, palette: Palette) -> Iterator[go
     """The curve with its arrow, on a broad light one if it is selected."""
     route = shown.placed.routes[edge.key]
     width = (1 if _few(shown) else 0.6) * (1.3 + 4.7 * (sqrt(edge.calls / most) if most else 0))
+    if edge.key in shown.legs:
+        width = max(2.6, width)
     if edge.key == shown.selected:
         yield _line(route, palette.series[0], width + 12, 0.25)
     strength = 1.0 if shown.passes(edge.key) else _FADED
@@ -241,28 +243,45 @@ def _beside(placed: Layout) -> int:
     return round(_letters(placed) * _LETTER_PX / 2)
 
 
+class _Sign(NamedTuple):
+    """A mark in its place; `key` is what a click on it selects."""
+
+    x: float
+    y: float
+    key: Sequence[str]
+    strength: float
+    mark: Mark
+
+
 def _marks(shown: Shown, palette: Palette) -> go.Scatter:
-    found = list(_placed_marks(shown))
-    colours = [mark_colour(mark.kind, palette) for _, _, _, mark in found]
+    signs = [*_edge_signs(shown), *_node_signs(shown)]
     return go.Scatter(
-        x=[x for x, _, _, _ in found], y=[y for _, y, _, _ in found], mode="markers",
-        customdata=[key for _, _, key, _ in found], hovertemplate=_SAID, cliponaxis=False,
-        text=[plain(mark.clause, 200) for _, _, _, mark in found],
+        x=[sign.x for sign in signs], y=[sign.y for sign in signs], mode="markers",
+        customdata=[sign.key for sign in signs], hovertemplate=_SAID, cliponaxis=False,
+        text=[plain(sign.mark.clause, 200) for sign in signs],
         marker={
-            "symbol": [_MARKS[mark.kind] for _, _, _, mark in found], "size": 15, "opacity": 1,
-            "color": colours, "line": {"color": palette.page, "width": 2},
+            "symbol": [_MARKS[sign.mark.kind] for sign in signs], "size": 15,
+            "opacity": [sign.strength for sign in signs],
+            "color": [mark_colour(sign.mark.kind, palette) for sign in signs],
+            "line": {"color": palette.page, "width": 2},
         },
         unselected={"marker": {"opacity": 1}},
     )  # fmt: skip
 
 
-def _placed_marks(shown: Shown) -> Iterator[tuple[float, float, list[str], Mark]]:
-    """Those of an edge along it; those of a node at its upper right, one beside the other."""
+def _edge_signs(shown: Shown) -> Iterator[_Sign]:
+    """Along the edge."""
     for edge in shown.drawn.edges:
+        strength = 1.0 if shown.passes(edge.key) else _FADED
         for at, mark in enumerate(edge.marks):
-            point = _on(edge, shown.placed, 0.3 - 0.1 * at)
-            yield point.x, point.y, list(edge.key), mark
+            point = _on(edge, shown.placed, max(0.08, 0.3 - 0.1 * at))
+            yield _Sign(point.x, point.y, list(edge.key), strength, mark)
+
+
+def _node_signs(shown: Shown) -> Iterator[_Sign]:
+    """At the upper right, one beside the other."""
     for node in shown.drawn.nodes:
         place = shown.placed.places[node.name]
+        strength = 1.0 if shown.visits(node.name) else _FADED
         for at, mark in enumerate(node.marks):
-            yield place.x + 0.13 + 0.13 * at, place.y - 0.2, [node.name], mark
+            yield _Sign(place.x + 0.13 + 0.13 * at, place.y - 0.2, [node.name], strength, mark)
