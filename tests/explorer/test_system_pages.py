@@ -115,7 +115,7 @@ def test_the_map_shows_everything_and_what_hurts(full: Client) -> None:
         ("orders", "billing", "kafka"), ("orders", "kafka", "kafka"),
     }  # fmt: skip
     assert "33 % faults" in told
-    assert "100% arrive without context on <code>q</code>" in told
+    assert "100 % arrive without context on <code>q</code>" in told
 
 
 def test_an_edge_in_the_url_shows_its_facts_and_sagas(full: Client) -> None:
