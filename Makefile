@@ -3,14 +3,18 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test contract check format docs dashboards lock clean
+.PHONY: help demo demo-stack test stack test-stack contract check format docs screenshots dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
+	@echo "make demo-stack   the same on the real parts: Kafka, Collector, Jaeger, Prometheus"
 	@echo "make test   every test that Python packages alone can serve   (ARGS=\"-k aiokafka\")"
+	@echo "make stack  build the real Collector, Jaeger, Prometheus and Kafka into a cache (needs Go and Java)"
+	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
-	@echo "make docs   write docs/settings.md from the code"
+	@echo "make docs   write docs/settings.md and the table of docs/scaling.md from the code"
+	@echo "make screenshots   take the README's pictures of the explorer from a demo (needs Chromium)"
 	@echo "make dashboards   write dashboards/*.json from dashboards/source"
 	@echo "make lock   pin the newest versions that fit together"
 
@@ -26,8 +30,19 @@ help:
 demo: .venv/stamp
 	@$(BIN)/python -m demo $(ARGS)
 
+demo-stack: .venv/stamp
+	@$(BIN)/python -m collector.stack
+	@$(BIN)/python -m demo.stack $(ARGS)
+
 test: .venv/stamp
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+stack: .venv/stamp
+	@$(BIN)/python -m collector.stack $(ARGS)
+
+test-stack: .venv/stamp
+	@$(BIN)/python -m collector.stack
+	$(BIN)/python -m pytest tests/stack --stack -n 2 --dist loadfile $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)
@@ -44,6 +59,10 @@ format: .venv/stamp
 
 docs: .venv/stamp
 	@$(BIN)/python -m docs.write_settings
+	@$(BIN)/python -m docs.write_scaling
+
+screenshots: .venv/stamp
+	@$(BIN)/python -m docs.take_screenshots
 
 dashboards: .venv/stamp
 	@$(BIN)/python -m dashboards.source

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-HOST: Final = "127.0.0.1"
+HOST: Final = os.environ.get("DEMO_HOST", "127.0.0.1")
+"""Where everything listens: loopback, or the name of the container that the demo is alone in."""
 
 PORTS: Final = {
     "web": 8080,

@@ -79,6 +79,8 @@ SPAN_PROPAGATION: Final = "otel_kit.propagation"
 
 EVENT_BREAKER_TRANSITION: Final = "otel_kit.circuit_breaker.transition"
 """Span event on the hop that made a breaker change its state."""
+EVENT_BREAKER_REJECTED: Final = "otel_kit.circuit_breaker.rejection"
+"""Span event where a breaker refused a call, also if a fallback took its place."""
 SPAN_RETRY_ATTEMPT: Final = "otel_kit.retry.attempt"
 """Span attribute: the number of an attempt, from 1."""
 SPAN_RETRY_OUTCOME: Final = "otel_kit.retry.outcome"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 
@@ -14,6 +14,9 @@ from demo.messaging.message import Message
 from demo.resilience.retry import retry
 
 Handler = Callable[[Any], None]
+
+RECONNECT_MS: Final = 1_000
+"""Between two tries to reach a broker that is away, at most; kafka-python's own default is 30 s."""
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ def consumer(group: str, *names: str, on_assigned: Callable[[], None]) -> KafkaC
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         consumer_timeout_ms=200,
+        reconnect_backoff_max_ms=RECONNECT_MS,
         **fetch_options(),
         **_protocol_version(),
     )
@@ -43,6 +47,7 @@ def producer(client_id: str) -> KafkaProducer:
         client_id=client_id,
         acks="all",
         request_timeout_ms=10_000,
+        reconnect_backoff_max_ms=RECONNECT_MS,
         **_protocol_version(),
     )
 

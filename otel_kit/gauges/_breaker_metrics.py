@@ -130,6 +130,7 @@ class Export:
                 names.ERROR_CLASS: ErrorClass.BREAKER_OPEN.value,
             }
             runtime.edges.hop(0.0, edge, get_current())
+            get_current_span().add_event(names.EVENT_BREAKER_REJECTED, {names.NAME: breaker.name})
             tell_attempt(labels.server)
         except Exception as error:
             self._runtime.broke("circuit breaker", error)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 PROMETHEUS = ROOT / "collector/prometheus"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yaml"))
+OF_COLLECTOR = PROMETHEUS / "rules/collector.yaml"
+"""Rules about the real Collector, which the embedded one is not."""
 RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
 
 VARIABLES = {
@@ -59,9 +61,9 @@ def filled(expr: str) -> str:
     return re.sub(r"\$\w+", lambda found: VARIABLES.get(found[0], found[0]), expr)
 
 
-def rules() -> Iterator[tuple[str, dict[str, Any]]]:
+def rules(files: Iterable[Path] = RULES) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every rule, with the name of its file."""
-    for path in RULES:
+    for path in files:
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in group["rules"]:
                 yield path.name, rule
@@ -77,9 +79,9 @@ def alerts() -> dict[str, dict[str, Any]]:
     return {rule["alert"]: rule for _, rule in rules() if "alert" in rule}
 
 
-def rule_queries() -> Iterator[Asked]:
+def rule_queries(files: Iterable[Path] = RULES) -> Iterator[Asked]:
     """Every rule's expression; of an alert, which is empty while all is well, what it compares."""
-    for file, rule in rules():
+    for file, rule in rules(files):
         if "record" in rule:
             yield Asked(f"{file} / {rule['record']}", rule["expr"])
             continue

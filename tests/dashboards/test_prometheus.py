@@ -1,57 +1,26 @@
-"""A real Prometheus scrapes a demo with faults: no panel and no rule is blind.
-
-The demo's faults take turns until everything that is asked has an answer.
-"""
-
-from itertools import cycle
+"""A real Prometheus scrapes a demo with faults: no panel and no rule is blind."""
 
 import httpx
 import pytest
 
+from tests.dashboards.blind import after_faults
 from tests.dashboards.conftest import Watched
-from tests.dashboards.prometheus import Prometheus, wait_for
-from tests.dashboards.queries import Asked, panel_queries, rule_queries
+from tests.dashboards.prometheus import wait_for
+from tests.dashboards.queries import OF_COLLECTOR, RULES, panel_queries, rule_queries
 
 pytestmark = [
     pytest.mark.demo,
     pytest.mark.timeout(240),
     pytest.mark.xdist_group("prometheus"),  # one demo for all of them
 ]
-FAULTS = ("out-of-stock", "bank-down", "poison-message", "consumer-stalled", "billing-declines")
-PATIENCE = 10
-"""So many turns; each fault comes twice."""
-TURN = 4.0
-"""Seconds."""
-
-
-class Blind:
-    """The queries that have had no answer so far."""
-
-    def __init__(self, prometheus: Prometheus, queries: list[Asked]) -> None:
-        self._prometheus = prometheus
-        self.queries = queries
-
-    def gone(self) -> bool:
-        """Ask again; whether none is left."""
-        self.queries = [each for each in self.queries if not self._prometheus.has_data(each.expr)]
-        return not self.queries
-
-    def __str__(self) -> str:
-        return "".join(f"\n  {each}" for each in self.queries)
 
 
 def test_every_panel_and_every_rule_has_data(watched: Watched) -> None:
     """With all that can go wrong in the demo, every query of every panel and rule returns data."""
-    blind = Blind(watched.prometheus, [*panel_queries(), *rule_queries()])
-    wait_for(
-        lambda: watched.prometheus.has_data('otel_kit_saga_finished_total{outcome="completed"}'), 30
+    of_services = [path for path in RULES if path != OF_COLLECTOR]
+    blind = after_faults(
+        watched.demo, watched.prometheus, [*panel_queries(), *rule_queries(of_services)]
     )
-    assert not watched.demo.get("/orders/nobody-placed-it").is_success
-
-    for _, fault in zip(range(PATIENCE), cycle(FAULTS), strict=False):
-        with watched.demo.broken(fault):
-            if wait_for(blind.gone, TURN):
-                break
 
     if blind.queries:
         pytest.fail(f"{len(blind.queries)} queries return nothing:{blind}", pytrace=False)

@@ -146,10 +146,8 @@ def running_demo(
     ) as process:
         try:
             urls = _read_urls(process)
-            web, query = (
-                urls["web"].removesuffix("/orders"),
-                urls["query"].removesuffix("/api/sagas"),
-            )
+            web = urls["web"].removesuffix("/orders")
+            query = urls.get("query", "").removesuffix("/api/sagas")  # none with --no-collector
             yield RunningDemo(process, directory, web, query, urls.get("explorer", ""))
         finally:
             process.send_signal(signal.SIGTERM)

@@ -89,7 +89,7 @@ def test_a_trace_has_jaegers_shape(client: Client, order: dict[str, Span]) -> No
             _tag("int", "int64", 3),
             _tag("float", "float64", 1.5),
             _tag("raw", "binary", "AQ=="),
-            _tag("list", "string", '[1, "b"]'),
+            _tag("list", "string", '[1,"b"]'),
             _tag("span.kind", "string", "server"),
             _tag("otel.status_code", "string", "ERROR"),
             _tag("error", "bool", True),

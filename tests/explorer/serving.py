@@ -32,6 +32,7 @@ def explorer(*options: str) -> Iterator[Explorer]:
     ) as process:
         try:
             yield Explorer(url_of(process), process)
+            assert process.poll() in (None, 0), f"the explorer ended with {process.returncode}"
         finally:
             process.kill()
 

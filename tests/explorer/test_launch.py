@@ -12,6 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets import Origin
+from websockets.exceptions import InvalidStatus
+from websockets.protocol import State
+from websockets.sync.client import connect
 
 from otel_kit.cli import main
 from tests.explorer.serving import OTEL_KIT, explorer, url_of
@@ -39,7 +43,17 @@ def test_a_foreign_name_is_refused() -> None:
 
         assert [status(host) for host in ("localhost:1", "10.0.0.7", "ops.example")] == [200] * 3
         assert status("evil.example") == 403
-        assert status("evil.example", "/_stcore/stream") == 403
+
+
+def test_a_page_of_another_site_cannot_talk_to_ours() -> None:
+    """Its WebSocket, which any page may open to localhost, is answered 403; our own is not."""
+    with explorer() as running:
+        stream = running.url.replace("http", "ws") + "/_stcore/stream"
+        for origin in ("https://evil.example", "null"):
+            with pytest.raises(InvalidStatus, match="403"), connect(stream, origin=Origin(origin)):
+                pass
+        with connect(stream, origin=Origin(running.url)) as ours:
+            assert ours.protocol.state is State.OPEN
 
 
 def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:

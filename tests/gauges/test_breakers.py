@@ -84,6 +84,17 @@ def test_a_name_is_enough(telemetry: Telemetry) -> None:
     assert telemetry.count(names.HOP_DURATION, server="bank", error_class="breaker_open") == 1
 
 
+def test_a_refused_call_is_told_by_the_span_it_was_made_in(telemetry: Telemetry) -> None:
+    """So that a trace with one can be found and kept, whatever took the call's place."""
+    breaker = otel_kit.watch_breaker("by-name", server="bank")
+    with otel_kit.serve(Hop(system="http", operation="POST /pay")):
+        breaker.rejected()
+    [event] = telemetry.span("POST /pay").events
+
+    assert event.name == names.EVENT_BREAKER_REJECTED
+    assert dict(event.attributes or {}) == {names.NAME: "by-name"}
+
+
 def test_a_function_may_tell_the_state(telemetry: Telemetry) -> None:
     """It is asked at each collection."""
     said = ["closed"]

@@ -31,7 +31,7 @@ _UNITS: Final = {
     "ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 10**6, "s": 10**9, "m": 60 * 10**9,
     "h": 3600 * 10**9, "d": 86400 * 10**9,
 }  # fmt: skip
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|μs|ms|s|m|h|d)")
+_DURATION: Final = re.compile(r"(\d{1,9}\.?\d{0,9}|\.\d{1,9})(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
 
 
 def routes(store: Store) -> list[Route]:
@@ -109,16 +109,18 @@ def _shown(found: Iterable[TraceRecord], errors: Any = None) -> dict[str, Any]:
 
 def _query(request: Request) -> TraceQuery:
     tags = _tags(request)
-    ended = min(integer(request, "end", _MAX_TIME // 1000), _MAX_TIME // 1000) * 1000
+    ended = min(integer(request, "end", _MAX_TIME) * 1000 + 999, _MAX_TIME)  # all of that µs
+    started = _started(request, ended)
     saga_ids = tuple(value for key, value in tags if key == names.SAGA_ID)
+    others = [tag for tag in tags if tag[0] != names.SAGA_ID]
     return TraceQuery(
         service=text(request, "service"),
         operation=text(request, "operation"),
         saga_ids=saga_ids,
-        started_ns=_started(request, ended),
+        started_ns=started,
         ended_ns=ended,
         limit=limit(request, _DEFAULT_LIMIT),
-        matches=_filter(request, [tag for tag in tags if tag[0] != names.SAGA_ID]),
+        matches=_filter(request, others, started, ended),
     )
 
 
@@ -131,17 +133,22 @@ def _started(request: Request, ended_ns: int) -> int:
     return max(min(ended_ns, time.time_ns()) - duration_ns(lookback, "lookback"), 0)
 
 
-def _filter(request: Request, tags: list[tuple[str, str]]) -> SpanFilter | None:
+def _filter(
+    request: Request, tags: list[tuple[str, str]], started_ns: int, ended_ns: int
+) -> SpanFilter | None:
+    """What one span must fulfil alone; None if any will do."""
     service, operation = text(request, "service"), text(request, "operation")
     least, most = _duration(request, "minDuration"), _duration(request, "maxDuration")
     if least and most and most < least:
         raise Malformed("'maxDuration' should be greater than 'minDuration'")
-    if not (operation or tags or least or most):
+    always = (started_ns, ended_ns) == (0, _MAX_TIME)
+    if always and not (operation or tags or least or most):
         return None
 
     def matches(span: SpanRecord) -> bool:
         return (
             (not service or span.service == service)
+            and started_ns <= span.started_ns <= ended_ns
             and (not operation or span.name == operation)
             and least <= span.ended_ns - span.started_ns <= (most or _MAX_TIME)
             and jaeger_json.matches(span, tags)
@@ -156,9 +163,14 @@ def _duration(request: Request, name: str) -> int:
 
 
 def duration_ns(value: str, name: str) -> int:
-    """A duration such as ``1.5s``, ``100ms`` or ``1m30s`` in nanoseconds."""
+    """A duration such as ``1.5s``, ``100ms`` or ``1m30s`` in nanoseconds.
+
+    As Go reads one, with ``d`` for days, and never negative.
+    """
+    if value == "0":
+        return 0
     parts = _DURATION.findall(value)
-    if not parts or "".join(number + unit for number, unit in parts) != value:
+    if not parts or "".join(number + unit for number, unit in parts) != value.removeprefix("+"):
         raise Malformed(f"unable to parse param '{name}': write a duration such as 100ms or 1.5s")
     return min(int(sum(float(number) * _UNITS[unit] for number, unit in parts)), _MAX_TIME)
 
@@ -191,10 +203,15 @@ def _json_tags(tags: str) -> list[tuple[str, str]]:
 
 
 def dependencies(store: Store, request: Request) -> dict[str, Any]:
-    """``GET /api/dependencies?endTs=&lookback=`` (milliseconds)."""
+    """``GET /api/dependencies?endTs=&lookback=&service=`` (milliseconds)."""
     end = integer(request, "endTs", time.time_ns() // 10**6)
     start = max(end - integer(request, "lookback", _DAY_MS), 0)
-    found = store.dependencies(_ms(start), _ms(end))
+    service = text(request, "service")
+    found = [
+        link
+        for link in store.dependencies(_ms(start), _ms(end))
+        if service in ("", link.parent, link.child)
+    ]
     return _envelope([{"parent": d.parent, "child": d.child, "callCount": d.calls} for d in found])
 
 

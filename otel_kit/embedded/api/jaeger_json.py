@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from otel_kit import names
 from otel_kit.embedded.api.common import cut, plain
-from otel_kit.records import Attributes, AttributeValue, SpanRecord, TraceRecord
+from otel_kit.records import Attributes, AttributeValue, LinkRecord, SpanRecord, TraceRecord
 
 _MAX_SAFE: Final = 2**53 - 1
 """JavaScript's largest exact integer; Jaeger sends larger ones as text."""
+_ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 
 def trace(record: TraceRecord) -> dict[str, Any]:
@@ -47,16 +48,23 @@ def _span(span: SpanRecord, process_id: str) -> dict[str, Any]:
 
 
 def _warnings(span: SpanRecord) -> list[str] | None:
-    if span.ended_ns >= span.started_ns:
-        return None
-    return ["Negative duration detected; shown as 0"]
+    found = []
+    if span.ended_ns < span.started_ns:
+        found.append("Negative duration detected; shown as 0")
+    if not all(_leads_somewhere(link) for link in span.links):
+        found.append("Invalid span reference removed: its trace id is zero")
+    return found or None
 
 
 def _references(span: SpanRecord) -> Iterator[dict[str, str]]:
     if span.parent_span_id:
         yield _reference("CHILD_OF", span.trace_id, span.parent_span_id)
-    for link in span.links:
-        yield _reference("FOLLOWS_FROM", link.trace_id, link.span_id)
+    for link in filter(_leads_somewhere, span.links):
+        yield _reference("FOLLOWS_FROM", link.trace_id, link.span_id.rjust(16, "0"))
+
+
+def _leads_somewhere(link: LinkRecord) -> bool:
+    return bool(link.trace_id.strip("0"))
 
 
 def _reference(kind: str, trace_id: str, span_id: str) -> dict[str, str]:
@@ -87,7 +95,7 @@ def _process_tags(resource: Attributes) -> Iterator[dict[str, Any]]:
 
 
 def _log(time_ns: int, name: str, attributes: Attributes) -> dict[str, Any]:
-    fields = [_tag("event", name)] if name else []
+    fields = [_tag("event", name)] if name and "event" not in attributes else []
     return {"timestamp": time_ns // 1000, "fields": [*fields, *_tags(attributes)]}
 
 
@@ -115,7 +123,24 @@ def _typed(value: AttributeValue) -> tuple[str, Any]:
         case None:
             return "string", ""
         case _:
-            return "string", cut(json.dumps(plain(value), ensure_ascii=False))
+            return "string", cut(_json(plain(value)))
+
+
+def _json(value: Any) -> str:
+    """As Go's encoder writes it, which Jaeger's answers and searches show: compact, keys sorted."""
+    text = json.dumps(_whole(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.translate(_ESCAPED)
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer() and abs(value) < 1e21:
+            return int(value)
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {key: _whole(item) for key, item in value.items()}
+    return value
 
 
 def matches(span: SpanRecord, tags: Iterable[tuple[str, str]]) -> bool:

@@ -10,7 +10,7 @@ def colours(palette: Palette) -> dict[str, str]:
     return {
         ErrorClass.TIMEOUT: palette.kinds["queue"],
         ErrorClass.CONNECTION: series[0],
-        ErrorClass.DNS: series[7],
+        ErrorClass.DNS: mixed(series[0], palette.ink, 0.5),
         ErrorClass.TLS: series[5],
         ErrorClass.THROTTLED: palette.kinds["backoff"],
         ErrorClass.UNAVAILABLE: series[6],

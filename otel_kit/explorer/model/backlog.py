@@ -20,7 +20,7 @@ _STILL_S: Final = 90.0
 """Services report every 60 s by default: only after that does no change mean that nothing moves."""
 
 _TREND: Final = 5.0
-"""Messages within `PACE_S`: less is the coming and going of a healthy queue."""
+"""Messages: less growth or shrinkage is the coming and going of a healthy queue."""
 
 
 class QueueKey(NamedTuple):
@@ -41,10 +41,14 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`change` is messages a second, positive where the queue grows; `drain_s` None if it does."""
+    """`change` is messages a second, positive where the queue grows; `drain_s` None if it does.
+
+    `over_s` is how long it was watched for that.
+    """
 
     change: float
     drain_s: float | None
+    over_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def pace(readings: Sequence[Reading]) -> Pace | None:
     )
     change /= spread
     left = recent[-1].waiting
-    return Pace(change, left / -change if left and change < 0 else None)
+    return Pace(change, left / -change if left and change < 0 else None, seconds[-1])
 
 
 # -- one queue -------------------------------------------------------------------------------------
@@ -159,7 +163,7 @@ def _state(row: QueueRecord, readings: Sequence[Reading], measured: Pace | None)
         return "empty"
     if _stands_still(readings):
         return "stands still"
-    if measured is None or abs(measured.change) * PACE_S < _TREND:
+    if measured is None or abs(measured.change) * measured.over_s < _TREND:
         return "waiting"
     return "grows" if measured.change > 0 else "drains"
 

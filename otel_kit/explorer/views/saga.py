@@ -69,7 +69,9 @@ def _body(saga_id: str) -> None:
         if opened is None:
             return
         saga_head.show(opened)
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
             chosen = _chosen()
             saga_actions.show(opened)
         SECTIONS[chosen].show(opened)

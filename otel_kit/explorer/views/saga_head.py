@@ -41,7 +41,7 @@ def _elsewhere(saga_id: str) -> str:
     """Links to other looks at the same saga."""
     to = {
         "On the map": links.to_map(saga_id=saga_id),
-        "Compare": links.to_saga(saga_id, view=links.COMPARE),
+        "Compare": links.to(links.COMPARE, a=saga_id),
     }
     anchors = "".join(f'<a href="{escape(at)}">{name}</a>' for name, at in to.items())
     return f"<nav>{anchors}</nav>"

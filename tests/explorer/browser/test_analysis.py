@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.explorer.browser import world
@@ -11,22 +10,11 @@ from tests.explorer.browser.walking import Pages
 _SPAN = re.compile(r"[?&]span=[0-9a-f]{32}\.[0-9a-f]{16}")
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1920)])
-@pytest.mark.parametrize("view", ["path", "sequence", "ledger", "compare"])
-def test_each_section_fits_the_window(pages: Pages, view: str, width: int, theme: str) -> None:
-    """In both themes, on a small and on a wide screen; the URL keeps its name."""
-    pages.tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-    pages.tab.set_viewport_size({"width": width, "height": 1000})
-    pages.open("saga", id=world.COMPENSATED, view=view)
-    pages.is_sound()
-    assert f"view={view}" in pages.tab.url
-
-
 def test_a_click_on_a_piece_of_the_path_selects_its_span(pages: Pages) -> None:
     """Its address is in the URL, and its details are below."""
     pages.open("saga", id=world.COMPENSATED, view="path")
     expect(pages.tab.get_by_text("went into retry back-off in billing").last).to_be_visible()
-    bars = pages.tab.locator(".js-plotly-plot").first.locator(".barlayer .point path")
+    bars = pages.tab.locator(".st-key-path_strip .barlayer .point path")
     bars.nth(5).click(force=True)
     expect(pages.tab).to_have_url(_SPAN)
 

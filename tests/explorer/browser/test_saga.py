@@ -35,35 +35,23 @@ def test_what_is_missing_is_said(pages: Pages) -> None:
 
 def test_a_saga_goes_through_a_file(pages: Pages, tmp_path: Path) -> None:
     """Saved, opened again, it says the same; every page says that a file is open, until closed."""
-    pages.open("saga", id=world.STUCK)
-    with pages.tab.expect_download() as saved:
-        pages.tab.get_by_role("button", name="Save as file").click()
-    file = tmp_path / saved.value.suggested_filename
-    saved.value.save_as(file)
-    assert file.name == f"{world.STUCK}.otel-kit.json"
-
-    pages.open("file").tab.locator("input[type=file]").set_input_files(file)
-    expect(pages.tab.get_by_text(f"A file is open: file {file.name}")).to_be_visible()
-    opened = pages.sentence().inner_text()
-    assert "charge-payment" in opened
-    pages.elsewhere("Sagas")
-    expect(pages.rows()).to_have_text([world.STUCK])
-    expect(pages.tab.get_by_text("A file is open")).to_be_visible()
-    pages.tab.get_by_role("button", name="Close file").click()
-    expect(pages.rows()).to_have_count(25)
-    expect(pages.tab.get_by_text("A file is open")).to_have_count(0)
-
-
-def test_a_finished_saga_reads_the_same_from_its_file(pages: Pages, tmp_path: Path) -> None:
-    """To the letter: nothing in a finished saga depends on when it is looked at."""
     pages.open("saga", id=world.COMPENSATED)
     live = pages.sentence().inner_text()
     with pages.tab.expect_download() as saved:
         pages.tab.get_by_role("button", name="Save as file").click()
-    saved.value.save_as(tmp_path / "saga.json")
-    pages.open("file").tab.locator("input[type=file]").set_input_files(tmp_path / "saga.json")
-    expect(pages.tab.get_by_text("A file is open")).to_be_visible()
+    file = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(file)
+    assert file.name == f"{world.COMPENSATED}.otel-kit.json"
+
+    pages.open("file").tab.locator("input[type=file]").set_input_files(file)
+    expect(pages.tab.get_by_text(f"A file is open: file {file.name}")).to_be_visible()
     expect(pages.sentence()).to_have_text(live)
+    pages.elsewhere("Sagas")
+    expect(pages.rows()).to_have_text([world.COMPENSATED])
+    expect(pages.tab.get_by_text("A file is open")).to_be_visible()
+    pages.tab.get_by_role("button", name="Close file").click()
+    expect(pages.rows()).to_have_count(25)
+    expect(pages.tab.get_by_text("A file is open")).to_have_count(0)
 
 
 def test_a_file_that_is_no_saga_is_refused_in_a_sentence(pages: Pages, tmp_path: Path) -> None:

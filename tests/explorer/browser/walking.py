@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Locator, Page, expect
 
 _SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+_FITS = """() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
+    .every(node => node.scrollWidth <= node.clientWidth)"""
 _FAILED = '[data-testid="stException"]'
 
 
@@ -48,6 +50,13 @@ class Pages:
         """What explains a saga."""
         return self.tab.locator("p.sentence")
 
+    def section(self, title: str) -> "Pages":
+        """Look at a saga in another way."""
+        button = self.tab.get_by_test_id("stButtonGroup").get_by_role("radio", name=title)
+        button.click()
+        expect(button).to_be_checked()
+        return self.settled()
+
     def elsewhere(self, name: str) -> "Pages":
         """Go to a page by the navigation on top."""
         self.tab.get_by_test_id("stTopNavLink").filter(has_text=name).click()
@@ -61,7 +70,4 @@ class Pages:
     def is_sound(self) -> None:
         """Nothing failed, and nothing sticks out to the side."""
         expect(self.tab.locator(_FAILED)).to_have_count(0)
-        width = self.tab.evaluate("document.documentElement.scrollWidth - innerWidth")
-        main = '[data-testid="stMain"]'
-        inner = self.tab.eval_on_selector(main, "node => node.scrollWidth - node.clientWidth")
-        assert (width, inner) <= (0, 0), f"{self.tab.url} is wider than the window"
+        self.tab.wait_for_function(_FITS)

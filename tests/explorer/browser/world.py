@@ -33,7 +33,7 @@ def _compensated() -> Made:
         begun = 70 + attempt * 150
         made.call(
             begun, begun + 40, ("billing", "bank"), (begun + 5, begun + 30), charge,
-            error="unavailable", otel_kit__retry__attempt=attempt,
+            error="unavailable", otel_kit__retry__attempt=attempt + 1,
         )  # fmt: skip
     release = made.message("inventory.commands", 910, 930, 980, ("billing", "inventory"), bill)
     undone = made.undo("reserve-inventory", 935, 970, "inventory", under=release)
