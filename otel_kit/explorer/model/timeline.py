@@ -112,8 +112,8 @@ def timeline(segments: Sequence[Segment], window: Window, pieces: Sequence[Piece
     ]
     narrow_ns = _narrow(window)
     lanes = [lane for *_, found in packed for lane in found]
-    while sum(_count(lane, narrow_ns) for lane in lanes) > MAX_BARS:
-        narrow_ns *= 1.5
+    while (many := sum(_count(lane, narrow_ns) for lane in lanes)) > MAX_BARS:
+        narrow_ns *= max(1.2, many / MAX_BARS)
     rows = (
         Row(service, step, tuple(_bars(lane, narrow_ns) for lane in found), gathered)
         for service, step, gathered, found in packed
