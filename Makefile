@@ -13,7 +13,7 @@ help:
 	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
 	@echo "make check  ruff, mypy --strict, import-linter"
-	@echo "make docs   write docs/settings.md from the code"
+	@echo "make docs   write docs/settings.md and the table of docs/scaling.md from the code"
 	@echo "make screenshots   take the README's pictures of the explorer from a demo (needs Chromium)"
 	@echo "make dashboards   write dashboards/*.json from dashboards/source"
 	@echo "make lock   pin the newest versions that fit together"
@@ -42,7 +42,7 @@ stack: .venv/stamp
 
 test-stack: .venv/stamp
 	@$(BIN)/python -m collector.stack
-	$(BIN)/python -m pytest tests/stack --stack -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests/stack --stack -n 2 --dist loadfile $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)
@@ -59,6 +59,7 @@ format: .venv/stamp
 
 docs: .venv/stamp
 	@$(BIN)/python -m docs.write_settings
+	@$(BIN)/python -m docs.write_scaling
 
 screenshots: .venv/stamp
 	@$(BIN)/python -m docs.take_screenshots

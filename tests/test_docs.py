@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.write_settings import page
+from docs import write_scaling, write_settings
 from otel_kit import errors, names
 from otel_kit.integrations import CATALOGUE, load
 
@@ -44,4 +44,9 @@ def test_every_error_class_is_documented(error_class: errors.ErrorClass) -> None
 
 def test_the_settings_page_is_up_to_date() -> None:
     """`make docs` writes it from what `otel_kit.settings` declares."""
-    assert page() == (ROOT / "docs/settings.md").read_text()
+    assert write_settings.page() == (ROOT / "docs/settings.md").read_text()
+
+
+def test_the_table_of_the_scaling_page_is_up_to_date() -> None:
+    """`make docs` writes it from `collector.sizing`."""
+    assert write_scaling.page() == (ROOT / "docs/scaling.md").read_text()

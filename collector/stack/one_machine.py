@@ -91,9 +91,7 @@ class OneMachine:
         return f"{HOST}:{self.ports[name]}"
 
     def _kafka(self) -> Process:
-        return run.kafka(
-            self.folder / "kafka", self.ports["kafka"], self.ports["kafka-controller"]
-        )
+        return run.kafka(self.folder / "kafka", self.ports["kafka"], self.ports["kafka-controller"])
 
     def _jaeger(self) -> Process:
         told = {
@@ -118,9 +116,7 @@ class OneMachine:
         }
         health = self.ports["collector-health"]
         folder = self.folder / "collector"
-        return run.collector(
-            folder, "one-machine.yaml", health, environment, overlay=self.overlay
-        )
+        return run.collector(folder, "one-machine.yaml", health, environment, overlay=self.overlay)
 
     def _prometheus(self) -> Process:
         folder = self.folder / "prometheus"

@@ -2,13 +2,14 @@
 
 import contextlib
 import os
-import random
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -95,16 +96,22 @@ class Process:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on.
+    """A port on loopback that nobody listens on, and that this process has not given yet.
 
-    It is below those that systems give to outgoing connections: while a part is away, nobody who
-    tries to reach it is given its port.
+    Below those that systems take for outgoing connections: while a part is away, nobody who tries
+    to reach it is given its port.  Each process looks in a range of its own.
     """
-    while True:
-        port = random.randrange(10_000, 32_000)
+    for port in _ports():
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
             return port
+    raise AssertionError("the range never ends")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    first = 15_000 + os.getpid() % 150 * 100
+    return cycle(range(first, first + 100))
 
 
 def _answers(address: str) -> bool:

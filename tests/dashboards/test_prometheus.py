@@ -13,6 +13,8 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.xdist_group("prometheus"),  # one demo for all of them
 ]
+
+
 def test_every_panel_and_every_rule_has_data(watched: Watched) -> None:
     """With all that can go wrong in the demo, every query of every panel and rule returns data."""
     of_services = [path for path in RULES if path != OF_COLLECTOR]

@@ -93,7 +93,7 @@ def test_the_map_has_services_brokers_and_marks() -> None:
     assert (bank.rate, bank.error_share) == (2.0, 0.05)
     assert [mark.clause for mark in bank.marks] == ["the breaker `bank` is half-open"]
     assert [mark.clause for mark in edges["orders", "billing"].marks] == [
-        "100% arrive without context on `q`"
+        "100 % arrive without context on `q`"
     ]
     [billing] = [node for node in drawn.nodes if node.name == "billing"]
     assert [m.clause for m in billing.marks] == [

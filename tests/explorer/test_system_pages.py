@@ -16,9 +16,11 @@ from tests.explorer.visiting import charts_of, exploring, html_of, visit
 
 def map_page() -> None:
     """The service map."""
+    import streamlit as st
+
     from otel_kit.explorer.views import links, service_map
 
-    links.know([])
+    links.know([], st.Page(service_map.page, url_path=links.MAP))
     service_map.page()
 
 
@@ -113,7 +115,7 @@ def test_the_map_shows_everything_and_what_hurts(full: Client) -> None:
         ("orders", "billing", "kafka"), ("orders", "kafka", "kafka"),
     }  # fmt: skip
     assert "33 % faults" in told
-    assert "100% arrive without context on <code>q</code>" in told
+    assert "100 % arrive without context on <code>q</code>" in told
 
 
 def test_an_edge_in_the_url_shows_its_facts_and_sagas(full: Client) -> None:

@@ -26,9 +26,7 @@ _MICROSECONDS = {
         },
         {
             "context": "spanevent",
-            "statements": [
-                "set(spanevent.time_unix_nano, spanevent.time_unix_nano / 1000 * 1000)"
-            ],
+            "statements": ["set(spanevent.time_unix_nano, spanevent.time_unix_nano / 1000 * 1000)"],
         },
     ],
 }

@@ -1,8 +1,8 @@
 """A service that makes spans when it is told to, whatever becomes of its telemetry.
 
-Run as ``python load_program.py NAME``.  For each line of its input, ``COUNT SIZE``, it makes so many
-sagas of one span with so many characters each, and prints how many it has made in all.  It ends
-when its input does.
+Run as ``python load_program.py NAME``.  For each line of its input, ``COUNT SIZE``, it makes so
+many sagas of one span with so many characters each, and prints how many it has made in all.  It
+ends when its input does.
 """
 
 import sys
@@ -20,7 +20,8 @@ def main(name: str) -> None:
             with otel_kit.saga(f"{name}-{made}", name), otel_kit.step("work") as span:
                 span.set_attribute("load", "x" * size)
             made += 1
-        print(made, flush=True)
+        sys.stdout.write(f"{made}\n")
+        sys.stdout.flush()
     kit.shutdown()
 
 

@@ -94,7 +94,7 @@ def asked(stack: OneMachine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_every_hop_is_counted_once(stack: OneMachine, asked: None) -> None:
-    """By the service of the kit that saw it, else by the Collector; none by both, none by nobody."""
+    """By the service of the kit that saw it, else by the Collector; none twice, none never."""
     query = "sum by (client, server) (traces_service_graph_request_total)"
     expected = dict.fromkeys(ONCE_EACH, float(REQUESTS))
     with prometheus(stack) as asking:

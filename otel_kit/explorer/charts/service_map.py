@@ -27,8 +27,9 @@ _ROW_PX: Final = 92
 _NODE_PX: Final = 30
 _MANY: Final = 32
 """Of more edges, only those with something to say about them are labelled."""
-_LABEL_AT: Final = 0.58
-"""Of the way: where the labels of edges from one service, or back and forth, are apart."""
+_LABEL_AT: Final = 0.55
+_LABEL_OF_TWO_AT: Final = 0.68
+"""Of the way: where the labels of an edge and of that which comes back are apart."""
 _LETTER_PX: Final = 7
 _FADED: Final = 0.22
 _SYMBOLS: Final[Mapping[NodeKind, str]] = {
@@ -68,9 +69,9 @@ def figure(shown: Shown, palette: Palette) -> go.Figure:
     top, bottom = min(high, default=0.0) - 0.3, max(high, default=0.0) + 0.6
     made = blank(
         palette, height=round((bottom - top) * _ROW_PX), hovermode="closest",
-        hoverdistance=14, uirevision="map", dragmode="pan",
-        xaxis={"visible": False, "range": [-0.3, placed.width + 0.3]},
-        yaxis={"visible": False, "range": [bottom, top]},
+        hoverdistance=14, dragmode=False,
+        xaxis={"visible": False, "fixedrange": True, "range": [-0.3, placed.width + 0.3]},
+        yaxis={"visible": False, "fixedrange": True, "range": [bottom, top]},
         margin={"l": _beside(placed), "r": _beside(placed), "t": 4, "b": 4},
     )  # fmt: skip
     most = max((edge.calls for edge in shown.drawn.edges), default=0)
@@ -150,6 +151,7 @@ def _targets(shown: Shown) -> go.Scatter:
 
 
 def _edge_labels(shown: Shown, palette: Palette) -> Iterator[dict[str, Any]]:
+    pairs = {edge.key[:2] for edge in shown.drawn.edges}
     for edge in shown.drawn.edges:
         if not shown.passes(edge.key):
             continue
@@ -157,7 +159,8 @@ def _edge_labels(shown: Shown, palette: Palette) -> Iterator[dict[str, Any]]:
             continue
         bad = edge.fault_share if not shown.legs else shown.legs[edge.key].errors
         colour = palette.error if bad else palette.muted
-        yield _label(_on(edge, shown.placed, _LABEL_AT), _said(edge, shown), colour, palette)
+        part = _LABEL_OF_TWO_AT if (edge.server, edge.client) in pairs else _LABEL_AT
+        yield _label(_on(edge, shown.placed, part), _said(edge, shown), colour, palette)
 
 
 def _few(shown: Shown) -> bool:

@@ -208,7 +208,7 @@ def _breaker(breaker: BreakerRecord) -> Iterator[Mark]:
 def _lost(row: PropagationRecord) -> Iterator[Mark]:
     if row.lost:
         where = f" on `{row.destination}`" if row.destination else ""
-        yield Mark("lost_context", f"{row.rate:.0%} arrive without context{where}")
+        yield Mark("lost_context", f"{words.share(row.rate)} arrive without context{where}")
 
 
 def _node_marks(

@@ -30,7 +30,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "Breaker": st.column_config.TextColumn(help="As the application calls it."),
     "In": st.column_config.TextColumn(help="The service that has the breaker."),
     "Guards": st.column_config.TextColumn(help="The service that calls go to."),
-    "Since": st.column_config.TextColumn(help="When it entered this state.", width="medium"),
+    "Since": st.column_config.TextColumn(help="When it entered this state."),
     "Time open": st.column_config.NumberColumn(
         help="Seconds in the state open, all instances together.", format="%.1f s"
     ),
@@ -88,6 +88,7 @@ def _row(breaker: BreakerRecord) -> dict[str, object]:
         "In": breaker.service,
         "Guards": breaker.server,
         "Since": columns.ago(breaker.since_s, reading.now_ns()),
+        "At": columns.at(breaker.since_s),
         "Time open": breaker.time_open_s,
         "Transitions": breaker.transitions,
         "Refused": breaker.rejected,

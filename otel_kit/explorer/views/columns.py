@@ -35,7 +35,7 @@ def count(help_text: str) -> Any:
 def share(help_text: str, colour: str) -> Any:
     """A bar from 0 to 100 %."""
     return st.column_config.ProgressColumn(
-        help=help_text, width="small", format="%.1f %%", min_value=0, max_value=100, color=colour
+        help=help_text, width=120, format="%.1f %%", min_value=0, max_value=100, color=colour
     )  # fmt: skip
 
 
@@ -55,8 +55,10 @@ def quantiles(prefix: str, measured: Quantiles, factor: float = 1.0) -> dict[str
 
 
 def ago(then_s: float | None, now_ns: int) -> str:
-    """``2024-05-01 12:30:00 UTC, 4 m ago``; empty if it is not known."""
-    if then_s is None:
-        return ""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(then_s))
-    return f"{at} UTC, {words.duration(max(0.0, now_ns / 1e9 - then_s))} ago"
+    """``4 m 10 s ago``; empty if it is not known."""
+    return f"{words.duration(max(0.0, now_ns / 1e9 - then_s))} ago" if then_s else ""
+
+
+def at(then_s: float | None) -> str:
+    """``2024-05-01 12:30:00 UTC``; empty if it is not known."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(then_s)) if then_s else ""

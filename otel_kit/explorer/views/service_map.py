@@ -1,5 +1,7 @@
 """The service map: click an edge for its facts and sagas; or one saga's path over it."""
 
+import time
+from dataclasses import replace
 from typing import Any, Final
 
 import streamlit as st
@@ -14,6 +16,8 @@ from otel_kit.explorer.views import links, map_facts, map_sagas, markdown, readi
 from otel_kit.explorer.views.reading import Opened
 
 _KEY: Final = "map_figure"
+_DRAWN: Final = "otel_kit.map_drawn"
+_STEADY_S: Final = 15.0
 _EMPTY: Final = (
     "Nothing on the map yet. A service is on it as soon as it runs `otel_kit.instrument(…)` and "
     "sends or receives a request or a message."
@@ -59,17 +63,36 @@ def _show(
     shown = chart.Shown(
         drawn, _placed(drawn), window_s, selected, {leg.key: leg for leg in legs}
     )  # fmt: skip
+    figure = chart.figure(replace(shown, drawn=_steady(drawn)), shell.palette())
     left, right = st.columns([7, 3], gap="medium")
     with left:
         st.plotly_chart(
-            chart.figure(shown, shell.palette()), key=_KEY, on_select=_clicked,
-            selection_mode="points", theme=None, config={"displayModeBar": False},
+            figure, key=_KEY, on_select=_clicked, selection_mode="points", theme=None,
+            config={"displayModeBar": False},
             alt="Services and brokers, and what passes between them",
         )  # fmt: skip
     with right:
         map_facts.show(shown, opened.detail.saga.id if opened else "")
     if opened is None:
         map_sagas.show(drawn, selected)
+
+
+def _steady(drawn: ServiceMap) -> ServiceMap:
+    """The map as it was drawn last, until something comes, goes or breaks, or it is 15 s old.
+
+    Streamlit makes a new chart of every other figure, which closes what one points at; what stands
+    beside the map is always new.
+    """
+    shape = (
+        reading.source().label,
+        [(node.name, node.kind, [mark.kind for mark in node.marks]) for node in drawn.nodes],
+        [(edge.key, [mark.kind for mark in edge.marks]) for edge in drawn.edges],
+    )
+    held = st.session_state.get(_DRAWN)
+    if held is None or held[0] != shape or time.monotonic() > held[1]:
+        held = st.session_state[_DRAWN] = (shape, time.monotonic() + _STEADY_S, drawn)
+    same: ServiceMap = held[2]
+    return same
 
 
 def _head(opened: Opened) -> None:
