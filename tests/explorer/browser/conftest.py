@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.embedded.running import Client, collector
 from tests.explorer.browser.walking import Pages
@@ -14,6 +14,8 @@ from tests.explorer.browser.world import fill
 from tests.explorer.serving import explorer
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+_PATIENCE_MS = 30_000
+"""How long a walk waits for what it looks for, on a machine that has much else to do."""
 _FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
@@ -22,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.timeout(180))
 
 
 # Of the package, not of the session: while Playwright runs, no asyncio test can.
@@ -39,7 +42,8 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One for all, so that the explorer's scripts are loaded once."""
     with browser.new_context() as found:
-        found.set_default_timeout(15_000)
+        found.set_default_timeout(_PATIENCE_MS)
+        expect.set_options(timeout=_PATIENCE_MS)
         yield found
 
 
