@@ -40,8 +40,7 @@ class Machines:
         self.prometheus = run.prometheus(folder / "prometheus", config, self._prometheus_port)
         gateway_ports = [free_port(), free_port()]
         self.gateways = [
-            self._collector(f"gateway-{index}", "gateway.yaml", OTELCOL_OTLP_PORT=str(port))
-            for index, port in enumerate(gateway_ports)
+            self._gateway(f"gateway-{index}", port) for index, port in enumerate(gateway_ports)
         ]
         self.agents = [
             self._agent(f"agent-{index}", port, gateway_ports)
@@ -87,13 +86,14 @@ class Machines:
 
         def shared() -> bool:
             try:
-                described = admin.describe_consumer_groups([group])[group].result()
+                asked = admin.describe_consumer_groups([group], request_timeout=5)
+                described = asked[group].result()
             except KafkaException:  # the group has no coordinator yet
                 return False
             parts = [len(member.assignment.topic_partitions) for member in described.members]
             return len(parts) == count and min(parts) == PARTITIONS // count
 
-        wait_until(shared, f"{count} members of {group}", 60)
+        wait_until(shared, f"{count} members of {group}", 120)
 
     def traces(self, service: str) -> list[dict[str, Any]]:
         """All that Jaeger has of a service, whole."""
@@ -123,6 +123,15 @@ class Machines:
         ports |= {name: free_port() for name in ("HEALTH", "QUERY_GRPC", "METRICS")}
         environment = {f"JAEGER_{name}_PORT": str(port) for name, port in ports.items()}
         return run.jaeger(self._folder / "jaeger", self._jaeger_port, environment)
+
+    def _gateway(self, name: str, port: int) -> Process:
+        return self._collector(
+            name,
+            "gateway.yaml",
+            OTELCOL_INSTANCE=name,
+            OTELCOL_OTLP_PORT=str(port),
+            OTELCOL_GRAPH_INTERVAL="1s",
+        )
 
     def _agent(self, name: str, port: int, gateway_ports: list[int]) -> Process:
         gateways = ", ".join(f"{HOST}:{gateway}" for gateway in gateway_ports)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from google.protobuf.message import Message
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.stack.process import HOST
 from otel_kit import names
@@ -76,13 +78,37 @@ def test_metrics_reach_prometheus_and_logs_the_writers_files(machines: Machines)
     """Through an agent, a gateway and Kafka."""
     stock = build.metrics([build.gauge("shop.stock", 42.5)], service="web")
     counted = build.logs([build.log("counted the stock")], service="web")
-    agent = f"http://{HOST}:{machines.agent_ports[0]}/v1"
-    for path, message in (("metrics", stock), ("logs", counted)):
-        body = message.SerializeToString()
-        httpx.post(f"{agent}/{path}", content=body, headers=PROTOBUF).raise_for_status()
+    post(machines.agent_ports[0], "metrics", stock)
+    post(machines.agent_ports[0], "logs", counted)
 
     wait_until(lambda: machines.value('shop_stock{job="web"}') == 42.5, "the metric", 60)
     wait_until(lambda: "counted the stock" in machines.logs(), "the log", 60)
+
+
+def test_a_hop_between_services_without_the_kit_is_counted_once(machines: Machines) -> None:
+    """Its two ends come through different agents and meet at one gateway."""
+    for _ in range(20):
+        call = build.span("call", kind=Span.SPAN_KIND_CLIENT)
+        handle = build.span(
+            "handle",
+            call.trace_id,
+            parent_span_id=call.span_id,
+            kind=Span.SPAN_KIND_SERVER,
+        )
+        post(machines.agent_ports[0], "traces", build.traces([call], service="till"))
+        post(machines.agent_ports[1], "traces", build.traces([handle], service="printer"))
+
+    edges = "sum(traces_service_graph_request_total)"
+    wait_until(lambda: (machines.value(edges) or 0) >= 20, "the edges", 60)
+    till = 'sum(traces_service_graph_request_total{client="till", server="printer"})'
+    assert machines.value(till) == machines.value(edges) == 20
+
+
+def post(port: int, signal: str, message: Message) -> None:
+    """To an agent."""
+    url = f"http://{HOST}:{port}/v1/{signal}"
+    body = message.SerializeToString()
+    httpx.post(url, content=body, headers=PROTOBUF, timeout=30).raise_for_status()
 
 
 def place(shop: Shop, name: str, count: int) -> None:

@@ -19,8 +19,6 @@ from tests.collector.test_kubernetes import ADDRESSES
 from tests.embedded import build
 from tests.stack.many_machines import wait_until
 
-_POLICIES = ("one-machine.yaml", "sampler.yaml")
-
 
 def said(command: Sequence[object], **environment: str) -> str:
     """Nothing but what it says when it refuses."""
@@ -71,13 +69,26 @@ def test_prometheus_takes_its_configuration() -> None:
     assert not said([promtool, "check", "config", HERE / "prometheus" / "many-machines.yaml"])
 
 
-def test_the_same_sagas_are_kept_on_one_machine_and_on_many() -> None:
-    """The policies are the same."""
-    one, many = (
-        yaml.safe_load((HERE / "otelcol" / name).read_text())["processors"] for name in _POLICIES
+@pytest.mark.parametrize(
+    ("kind", "names", "many"),
+    [
+        ("processors", ("tail_sampling/saga", "tail_sampling"), "sampler.yaml"),
+        ("processors", ("transform/mark_counted",) * 2, "gateway.yaml"),
+        ("processors", ("filter/counted",) * 2, "gateway.yaml"),
+        ("processors", ("transform/unmark_counted",) * 2, "gateway.yaml"),
+        ("connectors", ("service_graph",) * 2, "gateway.yaml"),
+    ],
+)
+def test_the_same_is_kept_and_counted_on_one_machine_and_on_many(
+    kind: str, names: tuple[str, str], many: str
+) -> None:
+    """The policies of sampling, and what makes the service graph."""
+    here, there = (
+        yaml.safe_load((HERE / "otelcol" / file).read_text())[kind][name]
+        for file, name in zip(("one-machine.yaml", many), names, strict=True)
     )
 
-    assert one["tail_sampling"]["policies"] == many["tail_sampling"]["policies"]
+    assert here.get("policies", here) == there.get("policies", there)
 
 
 def test_jaeger_shows_a_span_once_that_its_store_has_twice(tmp_path: Path) -> None:
