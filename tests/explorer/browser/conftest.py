@@ -19,6 +19,7 @@ _PATIENCE_MS = 30_000
 _FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs them all, with one browser and one explorer."""
     for item in items:
