@@ -3,6 +3,7 @@
 from html import escape
 from typing import Any, Final
 
+import pandas  # noqa: F401  # Plotly looks into what is half imported when another thread is at it
 import plotly.graph_objects as go
 
 from otel_kit.explorer.charts.palette import Palette
