@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import httpx
 import pytest
+from playwright.sync_api import BrowserContext
 
 from otel_kit.explorer.model.critical_path import CriticalPath
 from otel_kit.explorer.model.explain import explain
@@ -16,6 +17,9 @@ from otel_kit.records import SagaRecord
 from tests.dashboards.blind import after_faults
 from tests.dashboards.conftest import troubled_service
 from tests.dashboards.queries import OF_COLLECTOR, RULES, panel_queries, rule_queries
+from tests.explorer.browser.chromium import chromium
+from tests.explorer.browser.walking import Pages
+from tests.explorer.serving import explorer
 from tests.stack.asking import Jaeger, by_labels, eventually, prometheus, spans_of
 from tests.stack.conftest import HASTE
 from tests.stack.demo_on_stack import Both, demo_on_stack
@@ -128,6 +132,29 @@ def _pieces(path: CriticalPath) -> list[tuple[object, ...]]:
         (piece.label, piece.client, piece.server, piece.started_ns, piece.ended_ns)
         for piece in path.pieces
     ]
+
+
+def test_a_visitor_of_the_explorer_is_told_the_same(both: Both, orders: dict[str, str]) -> None:
+    """In a browser, an undone order is searched, opened, and explained alike from either source."""
+    order = orders["billing-declines"]
+    stack = both.stack
+    real = ("--jaeger", stack.url("jaeger"), "--prometheus", stack.url("prometheus"))
+    with chromium() as context:
+        told = [_told(context, options, order) for options in (real, ("--url", both.embedded))]
+
+    assert told[0] == told[1]
+    assert told[0][0].startswith("Compensated")
+
+
+def _told(context: BrowserContext, options: tuple[str, ...], order: str) -> list[str]:
+    """The sentence of an order, and where its time went."""
+    with explorer(*options) as running:
+        pages = Pages(context.new_page(), running.url).open()
+        pages.search(order[:-1])
+        pages.row(order).click()
+        sentence = pages.settled().sentence().inner_text()
+        tiles = pages.section("Critical path").tab.locator("dl.tiles .tile")
+        return [sentence, *tiles.all_inner_texts()]
 
 
 def test_the_explorer_lists_the_orders(

@@ -1,22 +1,17 @@
 """A real browser, and the real explorer of a collector that holds sagas of every kind."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
 from tests.embedded.running import Client, collector
+from tests.explorer.browser.chromium import chromium
 from tests.explorer.browser.walking import Pages
 from tests.explorer.browser.world import fill
 from tests.explorer.serving import explorer
-
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_PATIENCE_MS = 30_000
-"""How long a walk waits for what it looks for, on a machine that has much else to do."""
-_FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -30,21 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 # Of the package, not of the session: while Playwright runs, no asyncio test can.
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or whichever is here."""
-    found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
-    if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=found, args=_FLAGS)
-
-
-@pytest.fixture(scope="package")
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def context() -> Iterator[BrowserContext]:
     """One for all, so that the explorer's scripts are loaded once."""
-    with browser.new_context() as found:
-        found.set_default_timeout(_PATIENCE_MS)
-        expect.set_options(timeout=_PATIENCE_MS)
+    with chromium() as found:
         yield found
 
 
