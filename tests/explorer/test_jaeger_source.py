@@ -1,6 +1,7 @@
 """Jaeger as a source: version 1 by the embedded collector's compatible API, 3 by a stand-in."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,6 +19,8 @@ from otel_kit.explorer.source import (
     Rows,
     SagaSearch,
 )
+from otel_kit.explorer.source.http import JsonClient
+from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
 from otel_kit.records import SagaDetail, SpanRecord, StateCount
 from tests.embedded import build
 from tests.embedded.running import Client, collector
@@ -36,6 +39,14 @@ def client() -> Iterator[Client]:
 @pytest.fixture
 def source(client: Client) -> Iterator[JaegerSource]:
     """The collector, read as if it were Jaeger."""
+    found = JaegerSource(client.query_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def later(client: Client) -> Iterator[JaegerSource]:
+    """The same, which has read nothing yet."""
     found = JaegerSource(client.query_url)
     yield found
     found.close()
@@ -146,7 +157,9 @@ def test_other_orders_are_those_of_the_latest_traces(
     assert not cursor
 
 
-def test_sagas_are_counted_as_far_as_jaeger_tells(client: Client, source: JaegerSource) -> None:
+def test_sagas_are_counted_as_far_as_jaeger_tells(
+    client: Client, source: JaegerSource, later: JaegerSource
+) -> None:
     """Of the last week, while its traces can all be looked at; then it is said that they cannot."""
     feed(client, order())
     feed(client, Made("refund-1", "refund"))
@@ -157,11 +170,11 @@ def test_sagas_are_counted_as_far_as_jaeger_tells(client: Client, source: Jaeger
     assert source.saga_names() == Rows(("order",))
 
     client.send(build.traces([build.span() for _ in range(200)], "orders"))
-    unknown = source.count_by_state(SagaSearch())
+    unknown = later.count_by_state(SagaSearch())
     assert isinstance(unknown, NotKnown)
     assert "more traces than can be looked at" in unknown.reason
     for way in ("newest", "oldest", "stalest"):
-        [note] = source.find_sagas(SagaSearch(order=way)).notes
+        [note] = later.find_sagas(SagaSearch(order=way)).notes
         assert "latest traces only" in note
 
 
@@ -245,3 +258,31 @@ def test_neither_version_is_a_bad_answer(jaeger: Canned) -> None:
     with pytest.raises(BadAnswer, match=r"/api/services gave an answer.*HTTP 404"):
         source.find_sagas(SagaSearch())
     source.close()
+
+
+def test_pages_and_visitors_share_what_was_just_read(
+    client: Client, source: JaegerSource, later: JaegerSource
+) -> None:
+    """What is asked again within seconds is not read again."""
+    feed(client, order())
+    assert len(source.find_sagas(SagaSearch()).rows) == 1
+    feed(client, order("ORD-2"))
+    assert len(source.find_sagas(SagaSearch()).rows) == 1
+    assert len(later.find_sagas(SagaSearch()).rows) == 2
+
+
+def test_a_trace_that_has_grown_is_decoded_anew(client: Client) -> None:
+    """Of the known traces, the records of the unchanged are returned as they are."""
+    http = JsonClient(client.query_url)
+    api = JaegerV1(http)
+    first, second = build.span(), build.span()
+    client.send(build.traces([first, second], "orders"))
+    window = (time.time_ns() - 3600 * 10**9, time.time_ns() + 10**9, 10)
+    known = by_id(api.search("orders", {}, *window))
+    child = build.span(trace_id=second.trace_id, parent_span_id=second.span_id)
+    client.send(build.traces([child], "orders"))
+    found = by_id(api.search("orders", {}, *window, known))
+    http.close()
+
+    assert found[first.trace_id.hex()] is known[first.trace_id.hex()]
+    assert len(found[second.trace_id.hex()].spans) == 2

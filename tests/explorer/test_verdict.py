@@ -160,6 +160,17 @@ def test_bank_down() -> None:
     assert "the breaker `bank` is open" in sentence
 
 
+def test_a_breaker_that_opened_later() -> None:
+    """It is open now, but has nothing to do with how the saga ended."""
+    breaker = BreakerRecord("bank", "bank", "billing", "open", at(60_000) / 1e9, 9.0, 1, 3)
+    sentence, _ = _verdict(
+        _failing("connection", "refused"), 90_000, Surroundings(breakers=[breaker])
+    )
+
+    assert "`charge-payment` failed in billing" in sentence
+    assert "is open" not in sentence
+
+
 def test_breaker_open() -> None:
     """The bank was not even called."""
     sentence, _ = _verdict(_failing("breaker_open", "bank failed recently"), 1_000)

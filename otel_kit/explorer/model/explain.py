@@ -88,14 +88,17 @@ def _failure(story: Story, step: Step, verdict: Verdict) -> str:
         clause += f", “{step.reason}”"
     if calls := list(_failed_calls(story, step)):
         clause += f" ({words.listed(calls)})"
-    open_now = [
-        breaker.name
-        for breaker in verdict.around.breakers or ()
-        if breaker.service == step.service and breaker.state == "open"
-    ]
-    if open_now:
-        clause += f"; the breaker {words.listed([f'`{name}`' for name in open_now])} is open"
+    if is_open := list(_open_breakers(story, step.service, verdict)):
+        clause += f"; the breaker {words.listed(is_open)} is open"
     return clause
+
+
+def _open_breakers(story: Story, service: str, verdict: Verdict) -> Iterator[str]:
+    """Those that have been open since the saga; what opened later has nothing to do with it."""
+    for breaker in verdict.around.breakers or ():
+        opened_ns = (breaker.since_s or 0) * 1e9
+        if breaker.service == service and breaker.state == "open" and opened_ns <= story.ended_ns:
+            yield f"`{breaker.name}`"
 
 
 def _class_words(error_class: str) -> str:

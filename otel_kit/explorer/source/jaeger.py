@@ -6,7 +6,7 @@ attribute ``saga.id``; their state is inferred from the spans.
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -25,6 +25,7 @@ from otel_kit.explorer.source.base import (
 from otel_kit.explorer.source.http import TIMEOUT_S, JsonClient
 from otel_kit.explorer.source.jaeger_v1 import JaegerV1, by_id
 from otel_kit.explorer.source.jaeger_v3 import JaegerV3
+from otel_kit.explorer.source.latest import DEPTH, Found, LatestTraces, Window
 from otel_kit.explorer.source.problems import BadAnswer
 from otel_kit.explorer.source.prometheus import PrometheusRows
 from otel_kit.records import (
@@ -38,8 +39,6 @@ from otel_kit.records import (
     TraceRecord,
 )
 
-_DEPTH: Final = 200
-"""Traces of each service looked at for one page of sagas."""
 _MAX_SERVICES: Final = 100
 _MAX_TRACES: Final = 200
 """Traces of one saga."""
@@ -64,9 +63,15 @@ class TraceApi(Protocol):
         ...
 
     def search(
-        self, service: str, tags: dict[str, str], started_ns: int, ended_ns: int, limit: int
+        self,
+        service: str,
+        tags: dict[str, str],
+        started_ns: int,
+        ended_ns: int,
+        limit: int,
+        known: Mapping[str, TraceRecord] = ...,
     ) -> list[TraceRecord]:
-        """The latest traces of a service with these tags."""
+        """The latest traces of a service with these tags; `known` are as they were a while ago."""
         ...
 
     def trace(self, trace_id: str) -> TraceRecord | None:
@@ -87,6 +92,7 @@ class JaegerSource:
         self._client = JsonClient(jaeger_url, timeout_s=timeout_s)
         self._metrics = PrometheusRows(prometheus_url, timeout_s) if prometheus_url else None
         self._found_api: TraceApi | None = None
+        self._latest = LatestTraces(self._read)
 
     @property
     def label(self) -> str:
@@ -94,10 +100,7 @@ class JaegerSource:
         metrics = f", Prometheus at {self._metrics.url}" if self._metrics else ""
         return f"Jaeger at {self._client.url}{metrics}"
 
-    @property
-    def as_of_ns(self) -> int | None:
-        """None: it tells of now."""
-        return None
+    as_of_ns: int | None = None  # it tells of now
 
     def limits(self) -> Sequence[str]:
         """What neither Jaeger nor, if it is missing, Prometheus tells."""
@@ -113,35 +116,33 @@ class JaegerSource:
         """
         if search.order == "newest":
             return self._newest(search)
-        found, full = self._among_latest(search, time.time_ns())
+        found, full = self._among_latest(search)
         return _ordered(found, search, full)
 
     def _newest(self, search: SagaSearch) -> SagaPage:
         now = time.time_ns()
-        before = int(search.cursor) if search.cursor.isdecimal() else now
-        if search.started_before_ns is not None:
-            before = min(before, search.started_before_ns)
-        since = max(search.started_after_ns or 0, now - _LOOKBACK_NS)
-        traces, full = self._latest(search.service, since, before)
-        rows = [row for row in _rows(traces.values(), now) if row.started_ns < before]
+        before = search.started_before_ns
+        if search.cursor.isdecimal():
+            before = min(int(search.cursor), before or now)
+        traces, full = self._looked_at(search, before)
+        rows = [row for row in _rows(traces.values(), now) if row.started_ns < (before or now)]
         rows.sort(key=lambda row: -row.started_ns)
         if not any(row.id == search.contains for row in rows) and search.contains:
-            rows += self._by_full_id(search, since, now)
+            rows += self._by_full_id(search)
         found = [row for row in rows if search.admits(row)]
         page = found[: search.limit]
         following = _next(page, traces.values(), len(found) > search.limit, full)
         return SagaPage(tuple(page), following, _LIMITS[1:] if full else ())
 
-    def _among_latest(self, search: SagaSearch, now: int) -> tuple[list[SagaRecord], bool]:
+    def _among_latest(self, search: SagaSearch) -> tuple[list[SagaRecord], bool]:
         """The sagas of the latest traces that fit; whether there may be more."""
-        before = min(search.started_before_ns or now, now)
-        since = max(search.started_after_ns or 0, now - _LOOKBACK_NS)
-        traces, full = self._latest(search.service, since, before)
-        return [row for row in _rows(traces.values(), now) if search.admits(row)], full
+        traces, full = self._looked_at(search, search.started_before_ns)
+        rows = _rows(traces.values(), time.time_ns())
+        return [row for row in rows if search.admits(row)], full
 
     def count_by_state(self, search: SagaSearch) -> Answer[StateCount]:
         """How many sagas of the last week fit; not known where those are too many to look at."""
-        found, full = self._among_latest(replace(search, states=()), time.time_ns())
+        found, full = self._among_latest(replace(search, states=()))
         if full:
             return _TOO_MANY
         counted = Counter(row.state for row in found)
@@ -149,25 +150,28 @@ class JaegerSource:
 
     def saga_names(self) -> Answer[str]:
         """Names of the sagas in the latest traces, sorted."""
-        found, _ = self._among_latest(SagaSearch(), time.time_ns())
+        found, _ = self._among_latest(SagaSearch())
         return Rows(tuple(sorted({row.name for row in found} - {""})))
 
-    def _latest(
-        self, service: str, since_ns: int, before_ns: int
-    ) -> tuple[dict[str, TraceRecord], bool]:
+    def _looked_at(self, search: SagaSearch, before_ns: int | None) -> Found:
         """Traces that can be of sagas; whether there may be more."""
-        found: dict[str, TraceRecord] = {}
-        full = False
-        for name in [service] if service else self._services():
-            traces = self._api().search(name, {}, since_ns, before_ns, _DEPTH)
-            full = full or len(traces) >= _DEPTH
-            found |= by_id(traces)
-        return found, full
+        window = Window(search.service, search.started_after_ns, before_ns)
+        return self._latest.find(
+            window, lambda: [window.service] if window.service else self._services()
+        )
 
-    def _by_full_id(self, search: SagaSearch, since_ns: int, now_ns: int) -> list[SagaRecord]:
-        traces = self._traces_of(search.contains)
-        rows = [summarise(search.contains, traces, (), now_ns)] if traces else []
-        return [row for row in rows if row.started_ns >= since_ns or not search.started_after_ns]
+    def _read(
+        self, service: str, window: Window, known: Mapping[str, TraceRecord]
+    ) -> list[TraceRecord]:
+        now = time.time_ns()
+        since = max(window.since_ns or 0, now - _LOOKBACK_NS)
+        before = min(window.before_ns or now, now)
+        return self._api().search(service, {}, since, before, DEPTH, known)
+
+    def _by_full_id(self, search: SagaSearch) -> list[SagaRecord]:
+        found = self.saga(search.contains)
+        since = search.started_after_ns or 0
+        return [found.saga] if found and found.saga.started_ns >= since else []
 
     def saga(self, saga_id: str) -> SagaDetail | None:
         """A saga over all traces that have a span of it, without log records; None if none has."""
@@ -186,10 +190,11 @@ class JaegerSource:
         return sorted(found.values(), key=_start)
 
     def samples(self, name: str, limit: int = 20) -> Sequence[SagaDetail]:
-        """The latest completed sagas of this name."""
-        page = self.find_sagas(SagaSearch(name=name, states=("completed",), limit=limit))
-        found = (self.saga(row.id) for row in page.rows)
-        return [detail for detail in found if detail is not None]
+        """The latest completed sagas of this name, as far as the latest traces have them."""
+        wanted = SagaSearch(name=name, states=("completed",))
+        found = _details(self._looked_at(wanted, None).traces.values(), time.time_ns())
+        found.sort(key=lambda detail: -detail.saga.started_ns)
+        return [detail for detail in found if wanted.admits(detail.saga)][:limit]
 
     # -- figures --------------------------------------------------------------------------------
 
@@ -247,12 +252,19 @@ class JaegerSource:
 
 
 def _rows(traces: Iterable[TraceRecord], now_ns: int) -> list[SagaRecord]:
+    return [detail.saga for detail in _details(traces, now_ns)]
+
+
+def _details(traces: Iterable[TraceRecord], now_ns: int) -> list[SagaDetail]:
     sagas: dict[str, list[TraceRecord]] = {}
     for trace in traces:
         ids = {facts.text(span.attributes, names.SAGA_ID) for span in trace.spans}
         for saga_id in ids - {""}:
             sagas.setdefault(saga_id, []).append(trace)
-    return [summarise(saga_id, found, (), now_ns) for saga_id, found in sagas.items()]
+    return [
+        SagaDetail(summarise(saga_id, found, (), now_ns), sorted(found, key=_start), (), False)
+        for saga_id, found in sagas.items()
+    ]
 
 
 def _ordered(found: list[SagaRecord], search: SagaSearch, full: bool) -> SagaPage:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from otel_kit import names
@@ -35,6 +36,7 @@ _SPECIAL: Final = frozenset(
     }
 )
 _KINDS: Final = frozenset({"internal", "server", "client", "producer", "consumer"})
+NONE_KNOWN: Final[Mapping[str, TraceRecord]] = MappingProxyType({})
 
 
 class JaegerV1:
@@ -50,9 +52,13 @@ class JaegerV1:
         return fields.reading(url, lambda: fields.texts(_data(answer), "data"))
 
     def search(
-        self, service: str, tags: Mapping[str, str], started_ns: int, ended_ns: int, limit: int
-    ) -> list[TraceRecord]:
-        """The latest traces with a span of `service` that has all `tags`."""
+        self, service: str, tags: Mapping[str, str], started_ns: int, ended_ns: int, limit: int,
+        known: Mapping[str, TraceRecord] = NONE_KNOWN,
+    ) -> list[TraceRecord]:  # fmt: skip
+        """The latest traces with a span of `service` that has all `tags`.
+
+        Of those in `known` that have no new span, the known records are returned.
+        """
         params: Params = {
             "service": service,
             "tags": json.dumps(dict(tags)) if tags else "",
@@ -60,7 +66,7 @@ class JaegerV1:
             "end": ended_ns // 1000,
             "limit": limit,
         }
-        return self._traces("/api/traces", self._client.get("/api/traces", params))
+        return self._traces("/api/traces", self._client.get("/api/traces", params), known)
 
     def trace(self, trace_id: str) -> TraceRecord | None:
         """One trace, None if there is none."""
@@ -71,15 +77,25 @@ class JaegerV1:
             return None
         return found[0] if found else None
 
-    def _traces(self, path: str, answer: object) -> list[TraceRecord]:
+    def _traces(
+        self, path: str, answer: object, known: Mapping[str, TraceRecord] = NONE_KNOWN
+    ) -> list[TraceRecord]:
         def read() -> list[TraceRecord]:
-            return [_trace(row) for row in fields.objects(_data(answer), "data")]
+            rows = fields.objects(_data(answer), "data")
+            return [_unchanged(row, known) or _trace(row) for row in rows]
 
         return fields.reading(self._client.url + path, read)
 
 
 def _data(answer: object) -> object:
     return fields.mapping(answer, "the answer").get("data")
+
+
+def _unchanged(row: Json, known: Mapping[str, TraceRecord]) -> TraceRecord | None:
+    """The known record of a trace that has no other spans than it had then."""
+    found = known.get(fields.text(row, "traceID"))
+    spans = row.get("spans")
+    return found if found and isinstance(spans, list) and len(spans) == len(found.spans) else None
 
 
 def _trace(row: Json) -> TraceRecord:

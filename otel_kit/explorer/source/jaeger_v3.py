@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from otel_kit.explorer.model import otlp_read
 from otel_kit.explorer.source import fields
 from otel_kit.explorer.source.http import JsonClient, Params, path_part
+from otel_kit.explorer.source.jaeger_v1 import NONE_KNOWN
 from otel_kit.explorer.source.problems import NotThere
 from otel_kit.records import SpanRecord, TraceRecord
 
@@ -31,8 +32,9 @@ class JaegerV3:
         return fields.reading(f"{self._client.url}/api/v3/services", read)
 
     def search(
-        self, service: str, tags: Mapping[str, str], started_ns: int, ended_ns: int, limit: int
-    ) -> list[TraceRecord]:
+        self, service: str, tags: Mapping[str, str], started_ns: int, ended_ns: int, limit: int,
+        known: Mapping[str, TraceRecord] = NONE_KNOWN,
+    ) -> list[TraceRecord]:  # fmt: skip
         """The latest traces with a span of `service`, and with one that has all `tags`.
 
         Not every version looks at the attributes asked for, so they are looked at here again.
