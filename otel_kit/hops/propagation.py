@@ -174,7 +174,9 @@ class Propagator(TextMapPropagator):
 
         Baggage belongs to the message: what the surrounding context had is left out.
         """
-        context = clear_baggage(get_current() if context is None else context)
+        context = get_current() if context is None else context
+        if get_baggage(context):
+            context = clear_baggage(context)
         try:
             found = _read(carrier, getter) if TRACEPARENT in self._fields else MISSING
             if BAGGAGE in self._fields:
@@ -183,11 +185,13 @@ class Propagator(TextMapPropagator):
                 context = other.extract(carrier, context, getter)
         except Exception:  # untrusted input; anything may be in there
             found = INVALID
+        span = get_current_span(context)
         if found.parent is not None:
-            context = set_span_in_context(NonRecordingSpan(found.parent), context)
-        elif get_current_span(context).get_span_context().is_remote:
-            found = Inbound("continued", get_current_span(context).get_span_context())
-        return set_value(INBOUND, (found, get_current_span(context)), context)
+            span = NonRecordingSpan(found.parent)
+            context = set_span_in_context(span, context)
+        elif (outer := span.get_span_context()).is_remote:
+            found = Inbound("continued", outer)
+        return set_value(INBOUND, (found, span), context)
 
 
 def merged(ours: str, theirs: str) -> str:
