@@ -138,9 +138,7 @@ class SpanEncoder:
         """A `Span` after its length."""
         try:
             return sized(self._usual(span))
-        except (
-            Exception
-        ):  # it may hold anything; what is beyond the official encoder too raises there
+        except Exception:  # what is beyond the official encoder too is raised by that
             return sized(_official(span))
 
     def _usual(self, span: ReadableSpan) -> bytes:

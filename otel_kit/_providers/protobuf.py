@@ -41,7 +41,7 @@ def sized(content: bytes) -> bytes:
 
 def repeated(tagged: bytes, contents: Iterable[bytes]) -> bytes:
     """A repeated field; each of its values has its length already."""
-    return b"".join([tagged + content for content in contents])
+    return tagged.join([b"", *contents])
 
 
 def int64(number: int) -> bytes:
