@@ -91,7 +91,12 @@ def _otlp_delivery(signal: str, settings: Settings) -> Delivery[Any]:
     else:
         from otel_kit._providers.otlp_http import http_exporter
 
-        exporter, verdict = http_exporter(*_otlp("http", signal))
+        made_by, answer = _otlp("http", signal)
+        if signal == "traces":
+            from otel_kit._providers.otlp_spans import encoding_directly
+
+            made_by = encoding_directly(made_by)
+        exporter, verdict = http_exporter(made_by, answer)
     return ExporterDelivery(exporter, _exports(signal, exporter), verdict)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 
 from otel_kit._providers.delivery import Outcome
+from otel_kit._providers.otlp_encoding import SpanEncoder
 from otel_kit._providers.verdicts import Observed, Verdict
 
 _COMPRESSION: Final = "OTEL_EXPORTER_OTLP_COMPRESSION"
@@ -53,6 +54,36 @@ class _Stub:
         return answer
 
 
+class _BytesChannel:
+    """A channel for requests that are encoded already."""
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+
+    def unary_unary(self, method: str, **parts: Any) -> Any:
+        """As of the channel."""
+        return self._channel.unary_unary(method, **{**parts, "request_serializer": None})
+
+
+def encoding_directly(exporter: Any) -> Any:
+    """A subclass that encodes spans by the kit; the class itself if it is not as is known here."""
+    if not hasattr(exporter, "_translate_data"):
+        return exporter
+    encoder = SpanEncoder()
+
+    class Direct(exporter):  # type: ignore[misc]
+        def _initialize_channel_and_stub(self) -> None:
+            super()._initialize_channel_and_stub()
+            self._direct = self.__dict__.keys() >= {"_stub", "_channel", "_client"}
+            if self._direct:
+                self._client = self._stub(_BytesChannel(self._channel))
+
+        def _translate_data(self, data: Any) -> Any:
+            return encoder.encode(data) if self._direct else super()._translate_data(data)
+
+    return Direct
+
+
 def _refusal(error: Any) -> Outcome:
     code = error.code()
     problem = f"gRPC {code.name}: {error.details()}"[:200]
@@ -73,8 +104,9 @@ def grpc_exporter(signal: str, exporter: Any, answer: Any) -> tuple[Any, Verdict
     The exporter calls ``_initialize_channel_and_stub`` at the start and when it connects anew.
     """
     observed = Observed(answer)
+    base: Any = encoding_directly(exporter) if signal == "traces" else exporter
 
-    class Observing(exporter):  # type: ignore[misc]
+    class Observing(base):  # type: ignore[misc]
         survives_fork = fork_support_enabled()
 
         def _initialize_channel_and_stub(self) -> None:

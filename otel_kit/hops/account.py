@@ -1,5 +1,6 @@
 """What is known of a hop by its end, and what is made of it: measurements, and the span's end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,6 +51,8 @@ class Account:
     """Of an inbound hop: one, or one for each message of a batch."""
     attributes: dict[str, Any] = field(default_factory=dict)
     """Those of the span that the description did not know."""
+    begun_with: Mapping[str, Any] = field(default_factory=dict)
+    """Those that the span began with."""
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
@@ -137,7 +140,14 @@ class Account:
         if not span.is_recording():
             return
         self._add_outcome(outcome)
-        span.set_attributes(self.attributes)
+        begun = self.begun_with
+        span.set_attributes(
+            {
+                name: value
+                for name, value in self.attributes.items()
+                if name not in begun or begun[name] is not value
+            }
+        )
         if self.operation != self.hop.operation:
             span.update_name(self.operation)
         if outcome.failed:

@@ -206,9 +206,10 @@ class ActiveHop(Nested):
         else:
             parent = self._depart(runtime, ambient, links)
         context = set_value(HOP, self, parent)
-        attributes = {**self.hop.attributes, **self._account.attributes}
+        account = self._account
+        account.begun_with = {**account.hop.attributes, **account.attributes}
         self.span = runtime.tracer.start_span(
-            self._account.operation, context, self.kind, attributes, links or None
+            account.operation, context, account.kind, account.begun_with, links or None
         )
         self._context = self._inside = set_span_in_context(self.span, context)
         if self.kind in OUTBOUND and self.hop.carrier is not None:
@@ -255,9 +256,10 @@ class ActiveHop(Nested):
             return context
         self._account.attributes[names.SPAN_PROPAGATION] = self._said.result
         self._account.add_sender(runtime, self._said, hop)
-        surrounding = get_current_span(ambient).get_span_context()
-        if self.kind is SpanKind.CONSUMER and self._said.parent and surrounding.is_valid:
-            links.append(Link(surrounding))
+        if self.kind is SpanKind.CONSUMER and self._said.parent is not None:
+            surrounding = get_current_span(ambient).get_span_context()
+            if surrounding.is_valid:
+                links.append(Link(surrounding))
         return context
 
     def _depart(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:

@@ -38,7 +38,10 @@ class _PairsView(MutableMapping[str, str]):
 
     def _named(self, name: str) -> Iterator[str]:
         for pair in self.pairs:
-            key = _text(pair[0])
+            raw = pair[0]
+            if isinstance(raw, (bytes, str)) and len(raw) != len(name):
+                continue  # most headers, and cheaper than to decode them
+            key = _text(raw)
             if key is not None and key.lower() == name:
                 value = _text(pair[1])
                 if value is not None:

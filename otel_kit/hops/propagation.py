@@ -10,8 +10,7 @@ someone who does not know the member stood between, and the caller is unknown.
 import re
 import time
 from collections.abc import Iterable, MutableMapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from opentelemetry.baggage import clear as clear_baggage
 from opentelemetry.baggage import get_all as get_baggage
@@ -57,8 +56,7 @@ _TRACEPARENT = re.compile(
 _MEMBERS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """What the headers of an inbound hop said."""
 
     result: Result
@@ -109,10 +107,11 @@ class Propagator(TextMapPropagator):
         self._fields = {field for name in w3c for field in W3C[name]}
         self._baggage = W3CBaggagePropagator()
         self._others = others
+        self._all_fields = self._fields.union(*(other.fields for other in others))
 
     @property
     def fields(self) -> set[str]:
-        return self._fields.union(*(other.fields for other in self._others))
+        return set(self._all_fields)
 
     def inject(
         self,
@@ -147,9 +146,11 @@ class Propagator(TextMapPropagator):
         self.inject(fields, context, sent_ns=sent_ns)
         if BAGGAGE in self._fields:
             fields[BAGGAGE] = merged(fields.get(BAGGAGE, ""), carrier.get(BAGGAGE, ""))
-        for field in self.fields:
+        written = {field: value for field, value in fields.items() if value}
+        for field in self._all_fields.difference(written):
             carrier.pop(field, None)
-        carrier.update({field: value for field, value in fields.items() if value})
+        for field, value in written.items():
+            carrier[field] = value
 
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
@@ -174,7 +175,9 @@ class Propagator(TextMapPropagator):
 
         Baggage belongs to the message: what the surrounding context had is left out.
         """
-        context = clear_baggage(get_current() if context is None else context)
+        context = get_current() if context is None else context
+        if get_baggage(context):
+            context = clear_baggage(context)
         try:
             found = _read(carrier, getter) if TRACEPARENT in self._fields else MISSING
             if BAGGAGE in self._fields:
@@ -183,11 +186,13 @@ class Propagator(TextMapPropagator):
                 context = other.extract(carrier, context, getter)
         except Exception:  # untrusted input; anything may be in there
             found = INVALID
+        span = get_current_span(context)
         if found.parent is not None:
-            context = set_span_in_context(NonRecordingSpan(found.parent), context)
-        elif get_current_span(context).get_span_context().is_remote:
-            found = Inbound("continued", get_current_span(context).get_span_context())
-        return set_value(INBOUND, (found, get_current_span(context)), context)
+            span = NonRecordingSpan(found.parent)
+            context = set_span_in_context(span, context)
+        elif (outer := span.get_span_context()).is_remote:
+            found = Inbound("continued", outer)
+        return set_value(INBOUND, (found, span), context)
 
 
 def merged(ours: str, theirs: str) -> str:
@@ -196,6 +201,8 @@ def merged(ours: str, theirs: str) -> str:
     What an application or another instrumentation has put there stays; the saga of a message that
     is forwarded is not that of the message that forwards it.
     """
+    if not theirs:
+        return ours
     foreign = {_key(member): member.strip() for member in theirs.split(",") if member.strip()}
     stale = foreign.keys() & {*_OWN_KEYS, *map(_key, ours.split(","))}
     if not stale and not ours:

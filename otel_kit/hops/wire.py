@@ -1,5 +1,6 @@
 """How a service name looks on the wire: percent-encoded, bounded, and never trusted."""
 
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 _CHARACTERS = 64
@@ -15,6 +16,7 @@ def encode_name(service: str) -> str:
     return "".join(encoded)
 
 
+@lru_cache(maxsize=256)
 def decode_name(encoded: str) -> str | None:
     """The name that was encoded, None if nobody of ours can have written it."""
     try:

@@ -265,3 +265,16 @@ def test_a_reply_from_elsewhere_names_that_address() -> None:
             pass
 
     assert {p.labels["server"] for p in telemetry.points(names.HOP_DURATION)} == {"newer", "old:80"}
+
+
+def test_attributes_known_at_the_begin_and_at_the_end() -> None:
+    """What a hop learns on its way is on the span beside what it began with, the last word last."""
+    begun = {"kept": "a", "flag": 1, "size": 1, "list": (1, 2)}
+    with capture() as seen, otel_kit.serve(hop(attributes=begun)) as active:
+        for name, value in {"flag": True, "size": 2, "list": (1, 2), "late": None}.items():
+            active.note(name, value)
+    attributes = dict(seen.spans[0].attributes or {})
+    found = {name: attributes[name] for name in (*begun, "late")}
+    assert found == {"kept": "a", "flag": True, "size": 2, "list": (1, 2), "late": None}
+    assert found["flag"] is True
+    assert attributes[names.SPAN_PROPAGATION] == "missing"

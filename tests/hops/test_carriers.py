@@ -1,5 +1,7 @@
 """Headers of every shape, read tolerantly and written without leftovers."""
 
+from collections.abc import Callable
+
 import pytest
 
 from otel_kit.hops.carriers import BytesPairs, Metadata, Pairs
@@ -67,3 +69,13 @@ def test_deleting_what_is_not_there_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         del view["a"]
     assert len(view) == 0
+
+
+@pytest.mark.parametrize("make", [bytes, bytearray, memoryview], ids=lambda make: make.__name__)
+def test_names_of_any_case_and_kind(make: Callable[[bytes], object]) -> None:
+    """A header is found whatever the case and the kind of bytes of its name, among any others."""
+    others = [(make(b"Host"), b"a"), (None, b"b"), (7, b"c"), (make(b"tracepar\xffnt"), b"d")]
+    headers = BytesPairs([*others, (make(b"TraceParent"), b"e")])
+    assert headers["traceparent"] == "e"
+    headers["traceparent"] = "f"
+    assert headers.pairs == [*others, (b"traceparent", b"f")]

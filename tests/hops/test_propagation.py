@@ -141,3 +141,10 @@ def test_no_more_than_thirty_two_members_go_out() -> None:
     state = {f"k{number}": "v" for number in range(32)}
 
     assert len(written(**state)["tracestate"].split(",")) == 32
+
+
+def test_headers_of_an_earlier_send_do_not_stay() -> None:
+    """What a message carried from an earlier send is replaced, or gone if there is nothing now."""
+    carrier = {"traceparent": "old", "tracestate": "old=1", "baggage": "saga.id=7,user=1", "x": "y"}
+    Propagator("shop").renew(carrier, Context(), None)
+    assert carrier == {"baggage": "user=1", "x": "y"}
