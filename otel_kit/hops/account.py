@@ -12,7 +12,7 @@ from otel_kit.hops import origin, propagation
 from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.edges import SIDES, Conventional, Edge, Wait
 from otel_kit.hops.failures import mark_failed
-from otel_kit.hops.hop import Hop, Outcome
+from otel_kit.hops.hop import NO_CONVENTION, Hop, Outcome
 from otel_kit.hops.propagation import MISSING, Inbound
 
 if TYPE_CHECKING:
@@ -116,17 +116,17 @@ class Account:
         """Measure the hop under our names and the conventions'."""
         if self.kind is SpanKind.INTERNAL:  # the loop's hop was counted
             return
-        edges, messages = runtime.edges, len(self.hop.parts) or 1
-        said = self._conventional(outcome)
+        edges, side, messages = runtime.edges, SIDES[self.kind], len(self.hop.parts) or 1
+        said = self._conventional(side, outcome)
         if self.kind in OUTBOUND:
-            edges.hop(seconds, self._outbound(runtime, outcome), said, messages, context)
+            edges.hop(seconds, self._outbound(runtime, side, outcome), said, messages, context)
             tell_attempt(self.server, context)
             return
         for sender in self.senders:  # each counts for its own edge, and took as long as the batch
             if self._counted(runtime, sender):
                 continue
-            edges.hop(seconds, self._inbound(sender, outcome), said, messages, context)
-            said = None
+            edges.hop(seconds, self._inbound(sender, side, outcome), said, messages, context)
+            said = None  # once a batch
             self._record_wait(runtime, sender, context)
         if said is not None:
             edges.hop(seconds, None, said, messages, context)
@@ -153,12 +153,12 @@ class Account:
 
     # -- its measurements ---------------------------------------------------------------------
 
-    def _outbound(self, runtime: "Runtime", outcome: Outcome) -> Edge:
+    def _outbound(self, runtime: "Runtime", side: str, outcome: Outcome) -> Edge:
         return Edge(
             runtime.service,
             self.server,
             self.hop.system,
-            SIDES[self.kind],
+            side,
             self.operation,
             outcome.error_class and outcome.error_class.value,
             self._alone(runtime, outcome),
@@ -172,13 +172,13 @@ class Account:
         left_to_server = outcome.error_class in _GIVEN_UP and runtime.peers.answers(address)
         return not (self.answered or left_to_server)
 
-    def _inbound(self, sender: Sender, outcome: Outcome) -> Edge:
+    def _inbound(self, sender: Sender, side: str, outcome: Outcome) -> Edge:
         said, client, part = sender
         return Edge(
             client,
             self.server,
             self.hop.system,
-            SIDES[self.kind],
+            side,
             self.operation if part is self.hop else part.operation,
             outcome.error_class and outcome.error_class.value,
             False,
@@ -201,14 +201,13 @@ class Account:
         runtime.edges.waited(max(0.0, seconds), wait, context)
         self.attributes.setdefault(names.SPAN_QUEUE_DURATION, max(0.0, seconds))
 
-    def _conventional(self, outcome: Outcome) -> Conventional | None:
+    def _conventional(self, side: str, outcome: Outcome) -> Conventional | None:
         convention = self.hop.convention
-        duration, count = convention.durations.get(self.kind), convention.counts.get(self.kind)
-        if duration is None and count is None:
+        if convention is NO_CONVENTION:
             return None
         known = {**self.hop.attributes, **self.attributes, **outcome.attributes}
         values = tuple(map(known.get, convention.labels))
-        return Conventional(duration, count, convention.labels, values, outcome.error_type)
+        return Conventional(convention, side, values, outcome.error_type)
 
 
 def _type_name(error: BaseException) -> str:

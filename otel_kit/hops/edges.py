@@ -12,6 +12,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
+from otel_kit.hops.hop import Convention
+
 SIDES: Mapping[SpanKind, str] = {
     SpanKind.CLIENT: "client",
     SpanKind.SERVER: "server",
@@ -49,15 +51,12 @@ class Edge(NamedTuple):
 
 
 class Conventional(NamedTuple):
-    """The same hop under the semantic conventions' names, as far as they have one."""
+    """The labels of the same hop under the names of the semantic conventions."""
 
-    duration: str | None
-    """The name of the duration metric."""
-    counter: str | None
-    """The name of the counter of messages."""
-    labels: tuple[str, ...]
+    convention: Convention
+    side: str
     values: tuple[AttributeValue | None, ...]
-    """Of those labels; None: not known."""
+    """Of `convention.labels`; None: not known."""
     error_type: str | None
 
 
@@ -80,7 +79,7 @@ class Edges(Protocol):
         self, seconds: float, edge: Edge | None, said: Conventional | None, messages: int,
         context: Context,
     ) -> None:  # fmt: skip
-        """One hop of that many `messages`, which are what `said.counter` counts.
+        """One hop of that many `messages`, which are what the conventions count.
 
         Without `edge` it counts under the conventions' names only, without `said` under ours.
         """

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from otel_kit import names
 from otel_kit.hops import graph
-from otel_kit.hops.edges import DURATION_BUCKETS, QUEUE_BUCKETS, Conventional, Edge, Wait
+from otel_kit.hops.edges import DURATION_BUCKETS, QUEUE_BUCKETS, SIDES, Conventional, Edge, Wait
 from otel_kit.hops.labels import Labels
 from otel_kit.hops.metric import Metric
 
@@ -27,6 +27,7 @@ SKEW: Final = Metric(
 PROPAGATION: Final = Metric(
     names.PROPAGATION_MESSAGES, "{message}", "Inbound hops by what became of their context."
 )
+_KINDS: Final = {side: kind for kind, side in SIDES.items()}
 
 
 class Series(NamedTuple):
@@ -81,15 +82,16 @@ class Projection:
         return Series(metric, tuple(self._labels.own(labels).items()))
 
     def _conventional(self, said: Conventional) -> Iterator[Series]:
-        known = zip(said.labels, said.values, strict=True)
+        convention, kind = said.convention, _KINDS[said.side]
+        known = zip(convention.labels, said.values, strict=True)
         labels = {label: value for label, value in known if value is not None}
         if said.error_type:
             labels[names.ERROR_TYPE] = said.error_type
         bounded = tuple(self._labels.conventional(labels).items())
-        if said.duration:
-            yield Series(Metric(said.duration, "s", "", DURATION_BUCKETS), bounded)
-        if said.counter:
-            yield Series(Metric(said.counter, "{message}", of_messages=True), bounded)
+        if duration := convention.durations.get(kind):
+            yield Series(Metric(duration, "s", "", DURATION_BUCKETS), bounded)
+        if counter := convention.counts.get(kind):
+            yield Series(Metric(counter, "{message}", of_messages=True), bounded)
 
 
 def _series(found: Iterable[tuple[Metric, Mapping[str, Any]]]) -> Iterator[Series]:
