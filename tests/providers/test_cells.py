@@ -110,7 +110,7 @@ def test_cells_say_what_instruments_say(
     switches: dict[str, bool],
 ) -> None:
     """Names, labels, counts, sums, buckets, extremes, exemplars and times, at every collection."""
-    with capture("orders", sampler=sampler, integrations=()):
+    with capture("orders", sampler=sampler):
         both = Both(exemplars, TEMPORALITIES[temporality], **switches)
         runtime = hops.current()
         assert runtime is not None
@@ -123,7 +123,7 @@ def test_cells_say_what_instruments_say(
 
 def test_the_kits_own_providers_keep_edges_in_cells() -> None:
     """And so do its test helpers."""
-    with capture("orders", integrations=()):
+    with capture("orders"):
         assert isinstance(hops.current().edges, Cells)  # type: ignore[union-attr]
 
 
@@ -138,7 +138,7 @@ def test_what_only_the_sdk_can_do_is_left_to_it(wanted: dict[str, Any]) -> None:
     """With views, or exponential histograms, the edges are in instruments."""
     reader = InMemoryMetricReader(preferred_aggregation=wanted.pop("aggregation", None))
     provider = MeasuringMeterProvider([reader], shutdown_on_exit=False, **wanted)
-    with capture("orders", integrations=()) as telemetry:
+    with capture("orders") as telemetry:
         runtime = hops.current()
         assert runtime is not None
         runtime.use(None)
@@ -153,7 +153,7 @@ def test_every_reader_has_sums_of_its_own() -> None:
     """One that is added later counts from then on; none takes anything from another."""
     first, second = InMemoryMetricReader({Histogram: DELTA}), InMemoryMetricReader()
     provider = MeasuringMeterProvider([first], shutdown_on_exit=False)
-    with capture("orders", integrations=()):
+    with capture("orders"):
         runtime = hops.current()
         assert runtime is not None
         provider.publish(runtime.cells, runtime.use)
@@ -176,7 +176,7 @@ def test_metrics_of_others_stay_where_they_are() -> None:
     provider: MeterProvider = MeasuringMeterProvider([reader], shutdown_on_exit=False)
     for scope in ("other", names.SCOPE):
         provider.get_meter(scope).create_counter("orders").add(1)
-    with capture("orders", integrations=()):
+    with capture("orders"):
         runtime = hops.current()
         assert runtime is not None
         provider.publish(runtime.cells, runtime.use)  # type: ignore[attr-defined]
