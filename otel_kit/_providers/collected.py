@@ -23,7 +23,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_kit._locks import ForkSafeLock
-from otel_kit.hops.cells import Cells, Figures, Sample
+from otel_kit.hops.cells import Cell, Cells, Figures, Sample
 from otel_kit.hops.metric import Metric as Kind
 from otel_kit.hops.series import Series
 
@@ -42,13 +42,13 @@ class Collected:
         """From now on this one has sums too."""
         with self._lock:
             self._distribute()
-            self._readers[reader] = {}
+            self._readers.setdefault(reader, _Sums())
 
     def forget(self) -> None:
         """In a forked child: begin from zero."""
         self._cells.forget()
         for reader in list(self._readers):
-            self._readers[reader] = {}
+            self._readers[reader] = _Sums()
 
     def metrics(self, reader: MetricReader) -> list[Metric]:
         """What a reader collects."""
@@ -56,7 +56,7 @@ class Collected:
         with self._lock:
             self._distribute()
             points: dict[tuple[Kind, AggregationTemporality], list[Any]] = {}
-            for series, total in self._readers[reader].items():
+            for series, total in self._readers[reader].totals.items():
                 temporality = _temporality(reader, series)
                 point = total.point(series, temporality, now)
                 if point is not None:
@@ -64,13 +64,26 @@ class Collected:
         return [_metric(*each, found) for each, found in points.items()]
 
     def _distribute(self) -> None:
+        readers = list(self._readers.values())
         for cell, figures in self._cells.take():
-            for sums in self._readers.values():
-                for series in cell.series:
-                    total = sums.get(series)
-                    if total is None:
-                        total = sums[series] = _Total(len(figures.counts), cell.since)
-                    total.figures.merge(figures)
+            for sums in readers:
+                sums.add(cell, figures)
+
+
+class _Sums:
+    """The series of one reader."""
+
+    def __init__(self) -> None:
+        self.totals: dict[Series, _Total] = {}
+        self._since = time_ns()
+
+    def add(self, cell: Cell, figures: Figures) -> None:
+        for series in cell.series:
+            total = self.totals.get(series)
+            if total is None:
+                since = max(cell.since, self._since)
+                total = self.totals[series] = _Total(len(figures.counts), since)
+            total.figures.merge(figures)
 
 
 class _Total:
@@ -96,9 +109,6 @@ class _Total:
         point = make(series, figures, since, now)
         figures.samples = {}
         return point
-
-
-_Sums = dict[Series, _Total]
 
 
 def _histogram_point(series: Series, figures: Figures, since: int, now: int) -> HistogramDataPoint:
