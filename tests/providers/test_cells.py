@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics import Counter, Histogram
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, TraceIdRatioBased
@@ -18,8 +18,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, TraceIdRatio
 import otel_kit
 from otel_kit import hops, names
 from otel_kit._providers.measuring import MeasuringMeterProvider
+from otel_kit.hops import runtime
 from otel_kit.hops.cells import Cells
 from otel_kit.hops.instruments import Instruments
+from otel_kit.hops.runtime import Runtime
 from otel_kit.testing import capture
 from tests.providers.both import Both
 
@@ -88,6 +90,12 @@ def messages(draw: st.DrawFn) -> Callable[[], None]:
     return run
 
 
+def _current() -> Runtime:
+    found = hops.current()
+    assert found is not None
+    return found
+
+
 def _raise(error: Exception | None) -> None:
     if error is not None:
         raise error
@@ -112,9 +120,7 @@ def test_cells_say_what_instruments_say(
     """Names, labels, counts, sums, buckets, extremes, exemplars and times, at every collection."""
     with capture("orders", sampler=sampler):
         both = Both(exemplars, TEMPORALITIES[temporality], **switches)
-        runtime = hops.current()
-        assert runtime is not None
-        runtime.edges = both
+        _current().edges = both
         for hop in work:
             both.compare() if hop is None else hop()
         both.compare()
@@ -124,7 +130,19 @@ def test_cells_say_what_instruments_say(
 def test_the_kits_own_providers_keep_edges_in_cells() -> None:
     """And so do its test helpers."""
     with capture("orders"):
-        assert isinstance(hops.current().edges, Cells)  # type: ignore[union-attr]
+        assert isinstance(_current().edges, Cells)
+
+
+def test_without_a_global_interpreter_lock_they_are_in_instruments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where updates of cells would not be atomic."""
+    monkeypatch.setattr(runtime, "ATOMIC", False)
+    with capture("orders") as telemetry:
+        assert isinstance(_current().edges, Instruments)
+        with otel_kit.send(otel_kit.outgoing("kafka", "orders", carrier={})):
+            pass
+        assert telemetry.count(names.HOP_DURATION) == 1
 
 
 @pytest.mark.parametrize(
@@ -139,11 +157,10 @@ def test_what_only_the_sdk_can_do_is_left_to_it(wanted: dict[str, Any]) -> None:
     reader = InMemoryMetricReader(preferred_aggregation=wanted.pop("aggregation", None))
     provider = MeasuringMeterProvider([reader], shutdown_on_exit=False, **wanted)
     with capture("orders") as telemetry:
-        runtime = hops.current()
-        assert runtime is not None
-        runtime.use(None)
-        provider.publish(runtime.cells, runtime.use)
-        assert isinstance(runtime.edges, Instruments)
+        this = _current()
+        this.use(None)
+        provider.publish(this.cells, this.use)
+        assert isinstance(this.edges, Instruments)
         with otel_kit.call(otel_kit.http_request("GET", carrier={}, scheme="http", host="bank")):
             pass
         assert telemetry.count(names.HOP_DURATION) == 1
@@ -154,9 +171,7 @@ def test_every_reader_has_sums_of_its_own() -> None:
     first, second = InMemoryMetricReader({Histogram: DELTA}), InMemoryMetricReader()
     provider = MeasuringMeterProvider([first], shutdown_on_exit=False)
     with capture("orders"):
-        runtime = hops.current()
-        assert runtime is not None
-        provider.publish(runtime.cells, runtime.use)
+        provider.publish(_current().cells, _current().use)
 
         def work() -> None:
             with otel_kit.send(otel_kit.outgoing("kafka", "orders", carrier={})):
@@ -173,13 +188,11 @@ def test_every_reader_has_sums_of_its_own() -> None:
 def test_metrics_of_others_stay_where_they_are() -> None:
     """Edges stand beside the kit's other metrics, under one scope, and no scope comes twice."""
     reader = InMemoryMetricReader()
-    provider: MeterProvider = MeasuringMeterProvider([reader], shutdown_on_exit=False)
+    provider = MeasuringMeterProvider([reader], shutdown_on_exit=False)
     for scope in ("other", names.SCOPE):
         provider.get_meter(scope).create_counter("orders").add(1)
     with capture("orders"):
-        runtime = hops.current()
-        assert runtime is not None
-        provider.publish(runtime.cells, runtime.use)  # type: ignore[attr-defined]
+        provider.publish(_current().cells, _current().use)
         with otel_kit.send(otel_kit.outgoing("kafka", "orders", carrier={})):
             pass
     data = reader.get_metrics_data()
