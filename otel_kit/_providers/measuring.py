@@ -47,11 +47,10 @@ class MeasuringMeterProvider(MeterProvider):
         If a view or a reader asks for an aggregation that only the SDK has, nothing is done.
         ``use(None)`` follows when the readers collect no more.
         """
-        readers = self._metric_readers
-        if self._sdk_config.views or not all(map(_takes_cells, readers)):
+        if not self._takes_cells():
             return
         self._collected = Collected(cells)
-        for reader in readers:
+        for reader in self._metric_readers:
             self._connect(reader)
         self._use = use
         use(cells)
@@ -70,6 +69,15 @@ class MeasuringMeterProvider(MeterProvider):
         super().add_metric_reader(metric_reader)
         self._connect(metric_reader)
 
+    def _takes_cells(self) -> bool:
+        """Should a future SDK name its parts otherwise, edges stay in its instruments."""
+        try:
+            collects = callable(self._measurement_consumer.collect)
+            plain = not self._sdk_config.views and all(map(_is_plain, self._metric_readers))
+        except (AttributeError, KeyError):
+            return False
+        return collects and plain
+
     def _connect(self, reader: MetricReader) -> None:
         if self._collected is not None:
             self._collected.add_reader(reader)
@@ -85,7 +93,8 @@ class MeasuringMeterProvider(MeterProvider):
         return _with(found, ours, self._sdk_config.resource) if ours else found
 
 
-def _takes_cells(reader: MetricReader) -> bool:
+def _is_plain(reader: MetricReader) -> bool:
+    """Whether it wants sums, and histograms with the buckets that each metric advises."""
     wanted = reader._instrument_class_aggregation
     histogram = wanted[_Histogram]
     buckets = getattr(histogram, "_boundaries", None), getattr(histogram, "_record_min_max", True)
