@@ -26,6 +26,8 @@ from otel_kit.testing import capture
 from tests.providers.both import Both
 
 DELTA = AggregationTemporality.DELTA
+ALONE = ("tenacity",)
+"""To patch every library for each example would take long."""
 TEMPORALITIES: dict[str, dict[type, AggregationTemporality]] = {
     "cumulative": {},
     "delta": {Counter: DELTA, Histogram: DELTA},
@@ -118,7 +120,7 @@ def test_cells_say_what_instruments_say(
     switches: dict[str, bool],
 ) -> None:
     """Names, labels, counts, sums, buckets, extremes, exemplars and times, at every collection."""
-    with capture("orders", sampler=sampler):
+    with capture("orders", sampler=sampler, integrations=ALONE):
         both = Both(exemplars, TEMPORALITIES[temporality], **switches)
         _current().edges = both
         for hop in work:
