@@ -10,6 +10,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, TracerProvider
 
 from otel_kit import _propagators, hops, integrations, names, sagas
+from otel_kit._providers.measuring import MeasuringMeterProvider
 from otel_kit.gauges import breakers
 from otel_kit.gauges.readings import readings
 from otel_kit.hops import loops
@@ -54,6 +55,8 @@ def wire(
         settings=settings,
         propagator=propagator,
     )
+    if isinstance(meter_provider, MeasuringMeterProvider):
+        meter_provider.publish(made.cells, made.use)
     hops.configure(made)
     unreport = breakers.report(made)
     propagate.set_global_textmap(propagator)

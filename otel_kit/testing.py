@@ -13,7 +13,6 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
@@ -23,6 +22,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
+from otel_kit._providers.measuring import MeasuringMeterProvider
 from otel_kit._wiring import OnEnd, OnStart, wire
 from otel_kit.settings import Settings
 
@@ -62,7 +62,9 @@ class Telemetry:
         resource = Resource({names.SERVICE_NAME: self.service})
         self.tracer_provider = TracerProvider(self.sampler, resource, shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.meter_provider = MeterProvider([self._reader], resource, shutdown_on_exit=False)
+        self.meter_provider = MeasuringMeterProvider(
+            [self._reader], resource, shutdown_on_exit=False
+        )
         self.logger_provider = LoggerProvider(resource, shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
 

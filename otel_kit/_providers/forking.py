@@ -16,6 +16,8 @@ from weakref import WeakSet
 
 from opentelemetry.sdk.metrics._internal.metric_reader_storage import MetricReaderStorage
 
+from otel_kit._providers.measuring import MeasuringMeterProvider
+
 _UNSEEN = (
     "otel_kit: this process was forked without Python's fork hooks, so threads are not safe in it "
     "and it sends no telemetry; with uWSGI set enable-threads and py-call-uwsgi-fork-hooks.\n"
@@ -81,6 +83,8 @@ def forget_metrics(provider: Any) -> None:
     The SDK has no public way to do it.  Should a future version name its parts otherwise, the
     child's metrics begin with its parent's counts, as they do without us.
     """
+    if isinstance(provider, MeasuringMeterProvider):
+        provider.forget()
     consumer: Any = getattr(provider, "_measurement_consumer", None)
     if not hasattr(consumer, "_reader_storages") or not hasattr(provider, "_sdk_config"):
         return

@@ -16,9 +16,10 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs._internal import ProxyLogger
 from opentelemetry.metrics import _internal as api_metrics
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.util.types import Attributes
+
+from otel_kit._providers.measuring import MeasuringMeterProvider
 
 
 class YieldingTracerProvider(TracerProvider):
@@ -83,7 +84,7 @@ class YieldingLoggerProvider(LoggerProvider):
             logger._real_logger = None
 
 
-class YieldingMeterProvider(MeterProvider):
+class YieldingMeterProvider(MeasuringMeterProvider):
     """Its instruments record into the application's provider as soon as there is one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +116,7 @@ class YieldingMeterProvider(MeterProvider):
         self._displaced = True
         for meter in self.lent:
             meter.on_set_meter_provider(metrics.get_meter_provider())
+        self.unpublish()
 
 
 class YieldingMeter(api_metrics._ProxyMeter):

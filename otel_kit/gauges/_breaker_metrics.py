@@ -14,7 +14,7 @@ from otel_kit._locks import ForkSafeLock
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import Runtime
 from otel_kit.hops.attempts import tell_attempt
-from otel_kit.hops.edges import SIDES
+from otel_kit.hops.edges import SIDES, Edge
 
 if TYPE_CHECKING:
     from otel_kit.gauges.breakers import Breaker, State
@@ -121,15 +121,15 @@ class Export:
         try:
             labels, runtime = self._labels[breaker], self._runtime
             self._rejected.add(1, labels.plus({}))
-            edge = {
-                names.CLIENT: runtime.service,
-                names.SERVER: runtime.peers.server(labels.server),
-                names.TRANSPORT: names.BREAKER_TRANSPORT,
-                names.SIDE: SIDES[SpanKind.CLIENT],
-                names.OPERATION: labels.name,
-                names.ERROR_CLASS: ErrorClass.BREAKER_OPEN.value,
-            }
-            runtime.edges.hop(0.0, edge, get_current())
+            edge = Edge(
+                runtime.service,
+                runtime.peers.server(labels.server),
+                names.BREAKER_TRANSPORT,
+                SIDES[SpanKind.CLIENT],
+                labels.name,
+                ErrorClass.BREAKER_OPEN.value,
+            )
+            runtime.edges.hop(0.0, edge, None, 1, get_current())
             get_current_span().add_event(names.EVENT_BREAKER_REJECTED, {names.NAME: breaker.name})
             tell_attempt(labels.server)
         except Exception as error:

@@ -11,9 +11,9 @@ from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import origin, propagation
 from otel_kit.hops.attempts import tell_attempt
-from otel_kit.hops.edges import SIDES
+from otel_kit.hops.edges import SIDES, Conventional, Edge, Wait
 from otel_kit.hops.failures import mark_failed
-from otel_kit.hops.hop import Hop, Outcome
+from otel_kit.hops.hop import NO_CONVENTION, Hop, Outcome
 from otel_kit.hops.propagation import MISSING, Inbound
 
 if TYPE_CHECKING:
@@ -119,21 +119,20 @@ class Account:
         """Measure the hop under our names and the conventions'."""
         if self.kind is SpanKind.INTERNAL:  # the loop's hop was counted
             return
-        labels: dict[str, Any] = {
-            names.CLIENT: runtime.service,
-            names.SERVER: self.server,
-            names.TRANSPORT: self.hop.system,
-            names.SIDE: SIDES[self.kind],
-            names.OPERATION: self.operation,
-        }
-        if outcome.error_class:
-            labels[names.ERROR_CLASS] = outcome.error_class.value
+        edges, side, messages = runtime.edges, SIDES[self.kind], len(self.hop.parts) or 1
+        said = self._conventional(side, outcome)
         if self.kind in OUTBOUND:
-            runtime.edges.hop(seconds, labels, context, alone=self._alone(runtime, outcome))
+            edges.hop(seconds, self._outbound(runtime, side, outcome), said, messages, context)
             tell_attempt(self.server, context)
-        for sender in self.senders:
-            self._record_sender(runtime, seconds, labels, sender, context)
-        self._record_conventional(runtime, seconds, outcome, context)
+            return
+        for sender in self.senders:  # each counts for its own edge, and took as long as the batch
+            if self._counted(runtime, sender):
+                continue
+            edges.hop(seconds, self._inbound(sender, side, outcome), said, messages, context)
+            said = None  # once a batch
+            self._record_wait(runtime, sender, context)
+        if said is not None:
+            edges.hop(seconds, None, said, messages, context)
 
     def write(self, span: Span, outcome: Outcome, error: BaseException | None) -> None:
         """Write the outcome onto the span."""
@@ -164,6 +163,17 @@ class Account:
 
     # -- its measurements ---------------------------------------------------------------------
 
+    def _outbound(self, runtime: "Runtime", side: str, outcome: Outcome) -> Edge:
+        return Edge(
+            runtime.service,
+            self.server,
+            self.hop.system,
+            side,
+            self.operation,
+            outcome.error_class and outcome.error_class.value,
+            self._alone(runtime, outcome),
+        )
+
     def _alone(self, runtime: "Runtime", outcome: Outcome) -> bool:
         """Whether nobody at the other side counts this outbound hop."""
         if self.kind is SpanKind.PRODUCER:
@@ -172,44 +182,42 @@ class Account:
         left_to_server = outcome.error_class in _GIVEN_UP and runtime.peers.answers(address)
         return not (self.answered or left_to_server)
 
-    def _record_sender(
-        self, runtime: "Runtime", seconds: float, labels: Any, sender: Sender, context: Context
-    ) -> None:
-        """Each message of a batch counts for its own edge, and took as long as the batch."""
+    def _inbound(self, sender: Sender, side: str, outcome: Outcome) -> Edge:
         said, client, part = sender
-        if self.kind is SpanKind.CONSUMER and runtime.handed_out.counted(said.parent):
-            return
-        edge = {**labels, names.CLIENT: client}
-        if part is not self.hop:
-            edge[names.OPERATION] = part.operation
-        runtime.edges.hop(seconds, edge, context)
-        runtime.edges.arrived(said.result, part.destination, edge, context)
+        return Edge(
+            client,
+            self.server,
+            self.hop.system,
+            side,
+            self.operation if part is self.hop else part.operation,
+            outcome.error_class and outcome.error_class.value,
+            False,
+            said.result,
+            part.destination,
+        )
+
+    def _counted(self, runtime: "Runtime", sender: Sender) -> bool:
+        """Whether the bridge has counted this message."""
+        consumed = self.kind is SpanKind.CONSUMER
+        return consumed and runtime.handed_out.counted(sender.said.parent)
+
+    def _record_wait(self, runtime: "Runtime", sender: Sender, context: Context) -> None:
+        said, client, part = sender
         sent_at = part.sent_at if said.sent_at is None else said.sent_at
-        if self.kind is SpanKind.CONSUMER and sent_at is not None:
-            wait = self.began_at - sent_at
-            waited = runtime.edges.waited(wait, self._queue_labels(client, part), context)
-            self.attributes.setdefault(names.SPAN_QUEUE_DURATION, waited)
+        if self.kind is not SpanKind.CONSUMER or sent_at is None:
+            return
+        seconds = self.began_at - sent_at
+        wait = Wait(client, self.server, part.system, part.destination, part.group, seconds < 0)
+        runtime.edges.waited(max(0.0, seconds), wait, context)
+        self.attributes.setdefault(names.SPAN_QUEUE_DURATION, max(0.0, seconds))
 
-    def _queue_labels(self, client: str, part: Hop) -> dict[str, Any]:
-        return {
-            names.CLIENT: client,
-            names.SERVER: self.server,
-            names.TRANSPORT: part.system,
-            names.DESTINATION: part.destination,
-            names.GROUP: part.group,
-        }
-
-    def _record_conventional(
-        self, runtime: "Runtime", seconds: float, outcome: Outcome, context: Context
-    ) -> None:
+    def _conventional(self, side: str, outcome: Outcome) -> Conventional | None:
         convention = self.hop.convention
+        if convention is NO_CONVENTION:
+            return None
         known = {**self.hop.attributes, **self.attributes, **outcome.attributes}
-        labels = {key: known[key] for key in convention.labels if key in known}
-        if outcome.error_type:
-            labels[names.ERROR_TYPE] = outcome.error_type
-        duration, count = convention.durations.get(self.kind), convention.counts.get(self.kind)
-        messages = len(self.hop.parts) or 1
-        runtime.edges.conventional(duration, count, seconds, messages, labels, context)
+        values = tuple(map(known.get, convention.labels))
+        return Conventional(convention, side, values, outcome.error_type)
 
 
 def _type_name(error: BaseException) -> str:

@@ -1,16 +1,18 @@
-"""The metrics of a hop, recorded in the process and exact whatever the trace sampling."""
+"""The metrics of a hop: measured in the process, and exact whatever the trace sampling.
+
+A hop is measured once, by its full set of labels; `series` says in which metrics it counts.  Two
+implementations keep the figures: `Cells` for providers that the kit has made, `Instruments` for
+those of the application.
+"""
 
 from collections.abc import Mapping
-from functools import cache
+from typing import NamedTuple, Protocol
 
 from opentelemetry.context import Context
-from opentelemetry.metrics import Counter, Histogram, Meter
 from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
-from otel_kit import names
-from otel_kit.hops.graph import ServiceGraph
-from otel_kit.hops.hop import Attributes
-from otel_kit.hops.labels import Labels
+from otel_kit.hops.hop import Convention
 
 SIDES: Mapping[SpanKind, str] = {
     SpanKind.CLIENT: "client",
@@ -30,97 +32,57 @@ QUEUE_BUCKETS = (
 """Seconds, from 1 ms to 24 h: a message may wait for a night."""
 
 
-class Edges:
-    """The instruments.  Every label is bounded; a business id is never one.
+class Edge(NamedTuple):
+    """The kit's own labels of one hop."""
 
-    `semconv` and `graph` switch on the metrics under the names of the semantic conventions and of
-    Grafana's service graph.  `entry_point`: requests without context are expected here.
-    """
+    client: str
+    server: str
+    transport: str
+    side: str
+    operation: str
+    error_class: str | None = None
+    """None: it succeeded."""
+    alone: bool = False
+    """This is the sending side, and nobody at the other one will count the hop."""
+    result: str | None = None
+    """What became of the context of an inbound hop."""
+    destination: str = ""
+    """Of an inbound hop."""
 
-    def __init__(
-        self, meter: Meter, *, semconv: bool, graph: bool = True, entry_point: bool = False
-    ) -> None:
-        self._meter = meter
-        self._semconv = semconv
-        self._entry_point = entry_point
-        self._labels = Labels()
-        self._graph = (
-            ServiceGraph(meter, seconds=DURATION_BUCKETS, waits=QUEUE_BUCKETS) if graph else None
-        )
-        self._hop = meter.create_histogram(
-            names.HOP_DURATION,
-            "s",
-            "Duration of a hop, per pair of services.",
-            explicit_bucket_boundaries_advisory=DURATION_BUCKETS,
-        )
-        self._queue = meter.create_histogram(
-            names.QUEUE_DURATION,
-            "s",
-            "Time a message waited, from send to start of handling.",
-            explicit_bucket_boundaries_advisory=QUEUE_BUCKETS,
-        )
-        self._skew = meter.create_counter(
-            names.QUEUE_CLOCK_SKEW,
-            "{message}",
-            "Messages that seem to arrive before they were sent.",
-        )
-        self._propagation = meter.create_counter(
-            names.PROPAGATION_MESSAGES, "{message}", "Inbound hops by what became of their context."
-        )
-        self._duration = cache(self._make_duration)
-        self._count = cache(self._make_count)
+
+class Conventional(NamedTuple):
+    """The labels of the same hop under the names of the semantic conventions."""
+
+    convention: Convention
+    side: str
+    values: tuple[AttributeValue | None, ...]
+    """Of `convention.labels`; None: not known."""
+    error_type: str | None
+
+
+class Wait(NamedTuple):
+    """The labels of one message's dwell."""
+
+    client: str
+    server: str
+    transport: str
+    destination: str
+    group: str
+    skewed: bool
+    """It seems to have arrived before it was sent."""
+
+
+class Edges(Protocol):
+    """Keeps the figures of hops."""
 
     def hop(
-        self, seconds: float, labels: Attributes, context: Context, *, alone: bool = False
-    ) -> None:
-        """One hop: client, server, transport, side, operation and, if it failed, error_class.
-
-        `alone`: see `ServiceGraph.hop`.
-        """
-        self._hop.record(seconds, self._labels.own(labels), context)
-        if self._graph is not None:
-            self._graph.hop(seconds, labels, context, alone=alone)
-
-    def waited(self, seconds: float, labels: Attributes, context: Context) -> float:
-        """Dwell of one message, at least 0 where two clocks disagree; returns what it recorded."""
-        labels = self._labels.own(labels)
-        if seconds < 0:
-            self._skew.add(1, labels, context)
-            seconds = 0.0
-        self._queue.record(seconds, labels, context)
-        if self._graph is not None:
-            self._graph.waited(seconds, labels, context)
-        return seconds
-
-    def arrived(self, result: str, destination: str, labels: Attributes, context: Context) -> None:
-        """What became of the context of one inbound hop, whose labels are those of `hop()`.
-
-        A request without context that reaches an entry point starts a trace there: it has lost
-        nothing, and is not counted.
-        """
-        if self._entry_point and result == "missing" and labels[names.SIDE] == "server":
-            return
-        found = {key: labels[key] for key in (names.CLIENT, names.SERVER, names.TRANSPORT)}
-        found |= {names.DESTINATION: destination, names.RESULT: result}
-        self._propagation.add(1, self._labels.own(found), context)
-
-    def conventional(
-        self, duration: str | None, count: str | None, seconds: float, messages: int,
-        labels: Attributes, context: Context,
+        self, seconds: float, edge: Edge | None, said: Conventional | None, messages: int,
+        context: Context,
     ) -> None:  # fmt: skip
-        """The same hop under the semantic conventions' names, unless they are switched off."""
-        if not self._semconv:
-            return
-        labels = self._labels.conventional(labels)
-        if duration:
-            self._duration(duration).record(seconds, labels, context)
-        if count:
-            self._count(count).add(messages, labels, context)
+        """One hop of that many `messages`, which are what the conventions count.
 
-    def _make_duration(self, name: str) -> Histogram:
-        return self._meter.create_histogram(
-            name, "s", explicit_bucket_boundaries_advisory=DURATION_BUCKETS
-        )
+        Without `edge` it counts under the conventions' names only, without `said` under ours.
+        """
 
-    def _make_count(self, name: str) -> Counter:
-        return self._meter.create_counter(name, "{message}")
+    def waited(self, seconds: float, wait: Wait, context: Context) -> None:
+        """The dwell of one message, at least 0."""

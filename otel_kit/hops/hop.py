@@ -31,7 +31,7 @@ def _no_status(status: Any, kind: SpanKind) -> Outcome:
     return Outcome()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # hashed with each hop: by its identity
 class Convention:
     """What OpenTelemetry's semantic conventions say of a family of transports.
 

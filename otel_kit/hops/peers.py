@@ -1,6 +1,7 @@
 """Who is at the other side: names for addresses, learned or told, and never too many of them."""
 
 from collections.abc import Mapping
+from threading import RLock
 
 from otel_kit._locks import ForkSafeLock
 from otel_kit.names import OVERFLOW, UNKNOWN
@@ -19,7 +20,7 @@ class Bounded:
         self._limit = limit
         self._free = frozenset({UNKNOWN, OVERFLOW, ""})
         self._known: set[str] = set(self._free)
-        self._lock = ForkSafeLock()
+        self._lock = ForkSafeLock(RLock)  # a signal handler may make hops too
 
     def __call__(self, value: str) -> str:
         if value in self._known:

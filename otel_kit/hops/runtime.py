@@ -14,12 +14,15 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from otel_kit.hops.active import ActiveHop
 from otel_kit.hops.begun import Begun
+from otel_kit.hops.cells import ATOMIC, Cells
 from otel_kit.hops.edges import Edges
 from otel_kit.hops.handed import HandedOut
 from otel_kit.hops.hop import Hop
+from otel_kit.hops.instruments import Instruments
 from otel_kit.hops.messaging import describe
 from otel_kit.hops.peers import Bounded, Peers
 from otel_kit.hops.propagation import Propagator
+from otel_kit.hops.series import Projection
 
 _log = logging.getLogger("otel_kit")
 
@@ -37,6 +40,8 @@ class CoreSettings(Protocol):
     def semconv_metrics(self) -> bool: ...
     @property
     def service_graph(self) -> bool: ...
+    @property
+    def exemplar_filter(self) -> str: ...
     @property
     def edge(self) -> bool: ...
     @property
@@ -61,12 +66,14 @@ class Runtime:
         self.service = settings.service_name
         self.strict = settings.strict
         self.propagator = propagator
-        self.edges = Edges(
-            meter,
+        projection = Projection(
             semconv=settings.semconv_metrics,
-            graph=settings.service_graph,
+            service_graph=settings.service_graph,
             entry_point=settings.edge,
         )
+        self.cells = Cells(projection, settings.exemplar_filter)
+        self._instruments = Instruments(meter, projection)
+        self.edges: Edges = self._instruments
         self.peers = Peers(settings.peers, settings.max_peers)
         self.saga_names = Bounded(settings.max_peers)
         self.breaker_names = Bounded(settings.max_peers)
@@ -75,6 +82,13 @@ class Runtime:
         self.handed_out = HandedOut()
         self.sagas = Begun()
         self._reported: set[str] = set()
+
+    def use(self, cells: Cells | None) -> None:
+        """Keep edge metrics in `cells`, which somebody collects; None: in the meter's instruments.
+
+        Without a global interpreter lock it is the instruments in any case.
+        """
+        self.edges = cells if cells is not None and ATOMIC else self._instruments
 
     def broke(self, where: str, error: Exception) -> None:
         """A bug of ours: the application must not notice.  Logged once; raised if strict."""

@@ -19,7 +19,7 @@ from opentelemetry.trace.propagation import set_span_in_context
 
 from otel_kit import names
 from otel_kit.hops import current, is_own
-from otel_kit.hops.edges import SIDES
+from otel_kit.hops.edges import SIDES, Edge, Wait
 from otel_kit.hops.propagation import MISSING, Inbound, arrival
 from otel_kit.hops.runtime import Runtime
 from otel_kit.integrations import _foreign
@@ -60,36 +60,14 @@ class Bridge:
         if _is_no_crossing(span, kind, attributes, said):
             return
         context = set_span_in_context(NonRecordingSpan(span.context))
-        labels: dict[str, Any] = {
-            names.TRANSPORT: said.transport,
-            names.SIDE: SIDES[kind],
-            names.OPERATION: said.operation,
-        }
-        error_class = _foreign.error_class(span, attributes)
-        if error_class is not None:
-            labels[names.ERROR_CLASS] = error_class.value
-        labels |= _pair(runtime, kind, attributes, said)
+        edge = _edge(runtime, span, kind, attributes, said)
         # A batch has no parent and a link to each of its messages.
         messages = 1 if names.SPAN_PROPAGATION in attributes else max(1, len(span.links))
-        seconds, alone = (span.end_time - span.start_time) / 1e9, _alone(kind, labels)
+        seconds = max(0, span.end_time - span.start_time) / 1e9
         for _ in range(messages):
-            runtime.edges.hop(seconds, labels, context, alone=alone)
-            if kind in _INBOUND:
-                self._arrived(runtime, span, said, labels, context)
-
-    def _arrived(
-        self, runtime: Runtime, span: Any, said: Reading, labels: Any, context: Context
-    ) -> None:
-        unread = "continued" if span.links else "missing"
-        result = span.attributes.get(names.SPAN_PROPAGATION, unread)
-        runtime.edges.arrived(result, said.destination, labels, context)
-        if span.kind is SpanKind.CONSUMER:
-            runtime.handed_out.bridged(span.parent)
-        waited = span.attributes.get(names.SPAN_QUEUE_DURATION)
-        if waited is not None:
-            pair = {key: labels[key] for key in (names.CLIENT, names.SERVER, names.TRANSPORT)}
-            pair |= {names.DESTINATION: said.destination, names.GROUP: said.group}
-            runtime.edges.waited(waited, pair, context)
+            runtime.edges.hop(seconds, edge, None, 1, context)
+            if kind is SpanKind.CONSUMER:
+                _record_wait(runtime, span, edge, said.group, context)
 
 
 def _is_ours(span: object) -> bool:
@@ -146,17 +124,31 @@ def _is_no_crossing(span: Any, kind: SpanKind, attributes: Any, said: Reading) -
     return said.receives or not (span.links or names.MESSAGING_SYSTEM in attributes)
 
 
-def _alone(kind: SpanKind, labels: dict[str, Any]) -> bool:
-    """Whether nobody at the other side counts this outbound hop: a database's, a failed send's."""
-    if kind is SpanKind.PRODUCER:
-        return names.ERROR_CLASS in labels
-    return labels[names.TRANSPORT] not in _ANSWERED
-
-
-def _pair(runtime: Runtime, kind: SpanKind, attributes: Any, said: Reading) -> dict[str, str]:
+def _edge(runtime: Runtime, span: Any, kind: SpanKind, attributes: Any, said: Reading) -> Edge:
+    error_class = _foreign.error_class(span, attributes)
+    failed = error_class and error_class.value
+    labels = said.transport, SIDES[kind], said.operation, failed
     if kind in _INBOUND:
         client = str(attributes.get(names.SPAN_CLIENT, names.UNKNOWN))
-        return {names.CLIENT: client, names.SERVER: runtime.service}
+        unread = "continued" if span.links else "missing"
+        result = attributes.get(names.SPAN_PROPAGATION, unread)
+        return Edge(client, runtime.service, *labels, False, result, said.destination)
     default = said.transport if kind is SpanKind.PRODUCER else said.address or names.UNKNOWN
     server = runtime.peers.name_of(said.peer or said.address, said.peer or default)
-    return {names.CLIENT: runtime.service, names.SERVER: server}
+    return Edge(runtime.service, server, *labels, _alone(kind, said.transport, failed))
+
+
+def _alone(kind: SpanKind, transport: str, failed: str | None) -> bool:
+    """Whether nobody at the other side counts this outbound hop: a database's, a failed send's."""
+    if kind is SpanKind.PRODUCER:
+        return failed is not None
+    return transport not in _ANSWERED
+
+
+def _record_wait(runtime: Runtime, span: Any, edge: Edge, group: str, context: Context) -> None:
+    runtime.handed_out.bridged(span.parent)
+    seconds = span.attributes.get(names.SPAN_QUEUE_DURATION)
+    if seconds is not None:
+        ends = edge.client, edge.server, edge.transport
+        wait = Wait(*ends, edge.destination, group, seconds < 0)
+        runtime.edges.waited(max(0.0, seconds), wait, context)

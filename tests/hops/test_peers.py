@@ -3,6 +3,13 @@
 from otel_kit.hops.peers import Bounded, Peers
 
 
+def test_a_signal_handler_may_meet_somebody_new_while_somebody_new_is_met() -> None:
+    """It runs in the thread that it interrupts, which may hold the lock."""
+    bounded = Bounded(2)
+    with bounded._lock:
+        assert bounded("web") == "web"
+
+
 def test_labels_are_bounded() -> None:
     """After the limit every new value is `_OTHER`, and the known ones stay."""
     bounded = Bounded(2)

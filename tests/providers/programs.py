@@ -36,9 +36,9 @@ def to(url: str) -> dict[str, str]:
     }
 
 
-def counts(sink: Sink) -> list[tuple[str, float]]:
+def counts(sink: Sink, name: str = "orders") -> list[tuple[str, float]]:
     """(instance, last value) of the counter, in order of first arrival."""
     last: dict[str, float] = {}
-    for resource, _, value in sink.points("orders"):
+    for resource, _, value in sink.points(name):
         last[resource["service.instance.id"]] = value
     return list(last.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from otel_kit import names
 from tests.providers.conftest import outcome
 from tests.providers.programs import START, Program, counts, to
 from tests.providers.sink import Sink, refusing
@@ -100,6 +101,42 @@ if child:
     )
     assert outcome(program(text, **to(sink.url)))[0] == 0
     assert sink.names() == ["child", "open", "parent"]
+
+
+def test_edges_of_a_child(program: Program, sink: Sink) -> None:
+    """A child forked while other threads make hops and collect has its own in its edge metrics."""
+    text = """
+import os, sys, threading
+import otel_kit
+kit = otel_kit.instrument("orders")
+def work():
+    with otel_kit.serve(otel_kit.http_request("GET", carrier={}, scheme="http", route="/")):
+        pass
+stop, made = threading.Event(), []
+def busy():
+    while not stop.is_set():
+        work()
+        made.append(None)
+        if len(made) % 100 == 0:
+            kit.flush(3)
+threads = [threading.Thread(target=busy) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for n in range(5):
+    if os.fork() == 0:
+        work()
+        os._exit(0 if kit.flush(10) else 1)
+    if os.wait()[1] != 0:
+        os._exit(1)
+stop.set()
+for thread in threads:
+    thread.join()
+print(len(made))
+"""
+    status, out, errors = outcome(program(text, **to(sink.url)))
+    assert (status, errors) == (0, "")
+    values = sorted(value for _, value in counts(sink, names.PROPAGATION_MESSAGES))
+    assert values == [1] * 5 + [int(out)]
 
 
 def test_loss_of_the_parent_is_not_the_childs(program: Program) -> None:

@@ -170,6 +170,34 @@ def test_nothing_recorded_before_is_lost(application: Application, sink: Sink) -
     assert kit.lost() == {}
 
 
+def test_edge_metrics_go_over_too(application: Application, sink: Sink) -> None:
+    """A hop counts where the metrics went at its end, and in one place only."""
+
+    def serve() -> None:
+        with otel_kit.serve(otel_kit.rpc_call("orders.Orders/Place", carrier={})):
+            pass
+
+    kit = instrument("orders")
+    serve()
+    serve()
+    with otel_kit.serve(otel_kit.rpc_call("orders.Orders/Place", carrier={})):
+        application.set_up()
+    assert kit.flush(WAIT)
+    assert [value for _, _, value in sink.points(names.PROPAGATION_MESSAGES)] == [2]
+    assert application.values(names.PROPAGATION_MESSAGES) == [1]
+    serve()
+    assert application.values(names.PROPAGATION_MESSAGES) == [2]
+
+
+def test_edge_metrics_of_an_application_that_came_first(application: Application) -> None:
+    """They are in instruments of its own provider, so that its views apply."""
+    application.set_up()
+    instrument("orders")
+    with otel_kit.serve(otel_kit.rpc_call("orders.Orders/Place", carrier={})):
+        pass
+    assert application.values(names.PROPAGATION_MESSAGES) == [1]
+
+
 def test_second_setting_is_refused(
     application: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
