@@ -1,0 +1,99 @@
+"""How long the explorer takes to show a large saga, in a browser: 20 traces, 10,000 spans.
+
+    python -m tests.benchmarks.saga_page [--visits 5]
+
+A view is there when its text, its timeline and every part below are drawn.  The first visit also
+loads the explorer's scripts.  Exits with 1 if the median of the other visits is over `LIMIT_S`.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from typing import Any, Final
+
+from tests.embedded.running import collector
+from tests.explorer.browser.chromium import chromium
+from tests.explorer.browser.walking import Pages
+from tests.explorer.building import Made
+from tests.explorer.feeding import feed
+from tests.explorer.serving import explorer
+
+LIMIT_S: Final = 2.0
+_ID: Final = "ORD-LARGE"
+_TRACES: Final = 20
+_SPANS: Final = 500
+"""Of one trace."""
+_MESSAGES: Final = 45
+_SERVICES: Final = (
+    "inventory", "billing", "bank", "notifications", "analytics", "shipping",
+)  # fmt: skip
+_CALL: Final[dict[str, Any]] = {
+    "http__route": "/charges/{id}",
+    "http__request__method": "POST",
+    "http__response__status_code": 200,
+    "url__full": "http://bank:8080/charges/7",
+}
+
+
+def main() -> int:
+    """Store the saga, visit its page, print how long each visit took."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--visits", type=int, default=5)
+    visits = parser.parse_args().visits
+    with collector() as client:
+        made = feed(client, _saga(), seconds_ago=120)
+        print(f"{len(made.spans):,} spans in {_TRACES} traces")
+        with explorer("--url", client.query_url) as running, chromium() as context:
+            took = [_visit(Pages(context.new_page(), running.url)) for _ in range(visits + 1)]
+    print("first visit  ", f"{took[0]:.2f} s")
+    print("other visits ", ", ".join(f"{each:.2f} s" for each in took[1:]))
+    return int(statistics.median(took[1:]) > LIMIT_S)
+
+
+def _visit(pages: Pages) -> float:
+    began = time.monotonic()
+    pages.tab.goto(f"{pages.url}/saga?id={_ID}")
+    pages.tab.wait_for_selector("p.sentence")
+    pages.tab.wait_for_selector(".js-plotly-plot .bars path", state="attached")
+    pages.settled()
+    took = time.monotonic() - began
+    pages.tab.close()
+    return took
+
+
+def _saga() -> Made:
+    made, chance = Made(_ID), random.Random(7)
+    for trace in range(1, _TRACES + 1):
+        _trace(made, trace, chance)
+    return made
+
+
+def _trace(made: Made, trace: int, chance: random.Random) -> None:
+    """Commands to services, each a step with calls; the rest are queries."""
+    start = trace * 2000
+    before = len(made.spans)
+    root = made.span(f"batch {trace}", start, start + 1800, "orders", "server", trace=trace)
+    sent = start + 5.0
+    for number in range(_MESSAGES):
+        service = chance.choice(_SERVICES)
+        taken = sent + 1 + chance.expovariate(1 / 20)
+        done = taken + 5 + chance.expovariate(1 / 25)
+        ends = ("orders", service)
+        handled = made.message(f"{service}.commands", sent, taken, done, ends, root)
+        error = "timeout" if chance.random() < 0.03 else ""
+        name = f"{service}-step-{number % 3}"
+        step = made.step(name, taken + 0.5, done - 0.5, service, under=handled, error=error)
+        for call in range(3):
+            begun, length = taken + 1 + call, (done - taken) / 5
+            inside = (begun + length * 0.2, begun + length * 0.8)
+            made.call(begun, begun + length, (service, "bank"), inside, step, **_CALL)
+        sent += chance.expovariate(1 / 35)
+    while len(made.spans) - before < _SPANS:
+        begun = start + chance.random() * 1700
+        made.span("SELECT stock", begun, begun + 8 * chance.random(), "inventory", under=root)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
