@@ -1,6 +1,6 @@
 """One subject, one kind of work, one sampling ratio: what a hop costs, as JSON on one line.
 
-    python -m tests.benchmarks.measure SUBJECT WORK --sink URL [--hops 1000] [--rounds 3]
+    python -m tests.benchmarks.measure SUBJECT WORK --sink URL [--hops 1500] [--rounds 2]
 
 Runs in the subject's environment; `run.py` sets the variables that the subject asks for.
 """
@@ -22,7 +22,9 @@ from tests.benchmarks.work.base import Work
 
 BURST: Final = 50
 """Hops without a pause: fewer than any subject's queue holds."""
-_IDLE_S: Final = 1e-3
+_PAUSE_S: Final = 5e-3
+_BUSY_S: Final = 3e-4
+"""CPU in a pause, above which somebody is still at work."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -48,8 +50,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("work")
     parser.add_argument("--sink", required=True)
     parser.add_argument("--broker", default="")
-    parser.add_argument("--hops", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hops", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=2)
     return parser.parse_args()
 
 
@@ -106,10 +108,10 @@ class Measured:
 
 async def _idle() -> None:
     """Until the process rests: in a service requests come with pauses, in which exporters work."""
-    spent = _IDLE_S
-    while spent > 0.3 * _IDLE_S:
+    spent = _BUSY_S
+    while spent >= _BUSY_S:
         before = time.process_time()
-        await asyncio.sleep(_IDLE_S)
+        await asyncio.sleep(_PAUSE_S)
         spent = time.process_time() - before
 
 

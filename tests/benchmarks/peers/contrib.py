@@ -15,10 +15,7 @@ class Contrib(Peer):
     packages = (
         "opentelemetry-sdk",
         "opentelemetry-exporter-otlp-proto-http",
-        *(
-            _PREFIX + name
-            for name in ("fastapi", "flask", "httpx", "requests", "grpc", "aiokafka")
-        ),
+        *(_PREFIX + name for name in ("fastapi", "flask", "httpx", "requests", "grpc", "aiokafka")),
     )
 
     def environment(self, sink: str, ratio: float) -> dict[str, str]:

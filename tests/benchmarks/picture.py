@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def svg(results):
+    return ""

@@ -1,0 +1,184 @@
+"""`make bench`: what a hop costs with each subject, side by side on this machine.
+
+    python -m tests.benchmarks.run [--work asgi,httpx] [--subjects bare,contrib,otel_kit]
+                                   [--ratios 1,0.01,0] [--repetitions 3] [--no-extras]
+
+Prints tables, and writes `results.json` and the README's picture when everything was measured.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from tests.benchmarks import environments, extras, peers, picture, table
+from tests.benchmarks.environments import CannotInstall
+from tests.benchmarks.figures import BARE, RATIOS, Results
+from tests.benchmarks.programs import Failed, Programs, helper
+from tests.benchmarks.work import WORK
+
+RESULTS: Final = Path(__file__).parent / "results.json"
+PICTURE: Final = Path(__file__).parents[2] / "docs" / "pictures" / "benchmarks.svg"
+
+
+def main() -> None:
+    """Make the environments, measure in turn, show."""
+    options = _options()
+    with ExitStack() as stack:
+        sink = stack.enter_context(helper("tests.benchmarks.sink"))
+        broker = stack.enter_context(helper("tests.benchmarks.broker"))
+        bench = Bench(options, Programs(sink, broker))
+        bench.measure()
+    results = Results(bench.data)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    for each in table.tables(results):
+        console.print(each)
+    options.out.write_text(json.dumps(bench.data, indent=1) + "\n")
+    _say(f"written to {options.out}")
+    if options.picture:
+        options.picture.write_text(picture.svg(results))
+        _say(f"drawn in {options.picture}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='make bench ARGS="…"')
+    parser.add_argument("--work", type=_names(WORK), default=list(WORK))
+    parser.add_argument("--subjects", type=_names(peers.SUBJECTS), default=list(peers.SUBJECTS))
+    parser.add_argument("--ratios", type=lambda text: [float(x) for x in text.split(",")])
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--no-extras", dest="extras", action="store_false")
+    parser.add_argument("--out", type=Path, help="of the results; a whole run writes its own")
+    parser.add_argument("--picture", type=Path)
+    options = parser.parse_args()
+    whole = set(options.work) == set(WORK) and set(options.subjects) == set(peers.SUBJECTS)
+    if whole and not options.ratios and options.extras:
+        options.out, options.picture = options.out or RESULTS, options.picture or PICTURE
+    options.out = options.out or environments.root() / "last.json"
+    options.ratios = options.ratios or RATIOS
+    return options
+
+
+def _names(known: Any) -> Any:
+    def parse(text: str) -> list[str]:
+        given = text.split(",")
+        if unknown := set(given) - set(known):
+            raise argparse.ArgumentTypeError(f"{unknown.pop()!r} is none of {', '.join(known)}")
+        return [name for name in known if name in given]
+
+    return parse
+
+
+class Bench:
+    """The results file in the making: JSON in `data`."""
+
+    def __init__(self, options: argparse.Namespace, programs: Programs) -> None:
+        self._options, self._programs = options, programs
+        self._cells: dict[tuple[str, str, float], dict[str, Any]] = {}
+        self.data: dict[str, Any] = {
+            "machine": _machine(),
+            "subjects": options.subjects,
+            "versions": {},
+            "cells": [],
+            "missing": [],
+            "extras": {},
+        }
+
+    def measure(self) -> None:
+        """Everything that was asked for."""
+        for name in self._options.subjects:
+            self._prepare(name)
+        plan = list(self._plan())
+        for number, (repetition, *combination) in enumerate(plan, 1):
+            subject, work, ratio = combination
+            about = f"[{number}/{len(plan)}] {work} {subject} {ratio:.0%} #{repetition + 1}"
+            self._measure_one(about, subject, work, ratio)
+        self.data["cells"] = list(self._cells.values())
+        self.data["extras"] = self._extras()
+
+    def _prepare(self, name: str) -> None:
+        peer = peers.load(name)
+        try:
+            self._programs.add(name, environments.python(name, peer, _say))
+        except CannotInstall as error:
+            _say(f"{name} cannot be installed: {error}")
+            self._miss(name, "*", f"cannot be installed: {error}")
+            return
+        self.data["versions"][name] = self._programs.versions(name)
+        for work, reason in peer.missing.items():
+            self._miss(name, work, reason)
+
+    def _miss(self, subject: str, work: str, reason: str) -> None:
+        self.data["missing"].append({"subject": subject, "work": work, "reason": reason})
+
+    def _plan(self) -> Iterator[tuple[int, str, str, float]]:
+        """(repetition, subject, work, ratio), so that what is compared follows each other."""
+        known = Results(self.data)
+        for repetition in range(self._options.repetitions):
+            for work in self._options.work:
+                for ratio in self._options.ratios:
+                    for subject in self._options.subjects:
+                        again = subject == BARE and ratio != self._options.ratios[0]
+                        if not again and not known.missing(subject, work):
+                            yield repetition, subject, work, 1.0 if subject == BARE else ratio
+
+    def _measure_one(self, about: str, subject: str, work: str, ratio: float) -> None:
+        if known_bad := Results(self.data).missing(subject, work):
+            _say(f"{about}: {known_bad}")
+            return
+        try:
+            found = self._programs.measure(subject, work, ratio)
+        except Failed as error:
+            self._miss(subject, work, f"failed: {error}")
+            _say(f"{about}: FAILED: {error}")
+            return
+        best = min(found["us"])
+        _say(f"{about}: {best:.1f} µs")
+        cell = self._cells.setdefault(
+            (subject, work, ratio), {"subject": subject, "work": work, "ratio": ratio, "us": []}
+        )
+        cell["us"].append(best)
+        cell["spans_per_hop"] = found["spans_per_hop"]
+        cell["expected"] = cell.get("expected", 0) + found["spans_per_hop"] * found["hops"]
+        cell["delivered"] = cell.get("delivered", 0) + found["delivered"]
+        for key in ("startup_ms", "blocks_held"):
+            cell.setdefault(key, []).append(found[key])
+
+    def _extras(self) -> dict[str, dict[str, float]]:
+        if not self._options.extras or "asgi" not in self._options.work:
+            return {}
+        subjects: Sequence[str] = [
+            name for name in self._options.subjects if (name, "asgi", 1.0) in self._cells
+        ]
+        found = {name: extras.of_cell(self._cells[name, "asgi", 1.0]) for name in subjects}
+        for name in subjects:
+            _say(f"uvicorn under load: {name}")
+            found[name] |= extras.under_load(self._programs, name)
+        _say("memory: 100,000 hops of each, two at a time")
+        for name, grown_mb in extras.memory(self._programs, subjects).items():
+            found[name]["grown_mb"] = grown_mb
+        return found
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
