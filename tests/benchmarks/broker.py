@@ -24,7 +24,6 @@ def main() -> None:
     assert producer.flush(30) == 0
     print(f"{broker.bootstrap}/{empty}/{full}", flush=True)
     sys.stdin.read()
-    broker.close()
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def memory(programs: Programs, subjects: Sequence[str]) -> dict[str, float]:
     def grown(subject: str) -> float:
         with helper("tests.benchmarks.sink") as sink:
             options = ("--hops", str(MANY), "--rounds", "1")
-            found = programs.measure(subject, "asgi", 1.0, *options, sink=sink)
+            found = programs.measure(subject, "asgi", 1.0, *options, sink=sink, timeout=600)
             return float(found["grown_bytes"]) / 1e6
 
     with ThreadPoolExecutor(2) as pool:

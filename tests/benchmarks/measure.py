@@ -33,7 +33,7 @@ async def main() -> None:
     options = _options()
     peer = peers.load(options.subject)
     peer.start(options.work)
-    hops = work.load(options.work)(peer, options.sink, options.broker)
+    hops = work.load(options.work)(peer, options.broker)
     await hops.open()
     startup_ms = time.process_time() * 1e3
     measured = Measured(peer, hops, options.sink)

@@ -14,7 +14,6 @@ from tests.benchmarks import environments, peers
 _ROOT: Final = Path(__file__).parents[2]
 _FOREIGN: Final = ("OTEL_", "DD_", "SENTRY_", "LOGFIRE_", "FASTAPI_", "PYTEST_", "PYTHONPATH")
 """Variables of the reader's own that would change what is measured."""
-_TIMEOUT_S: Final = 600
 _SHOWN: Final = (
     "fastapi", "ddtrace", "logfire", "sentry-sdk", "opentelemetry-sdk",
     "opentelemetry-instrumentation-fastapi", "httpx", "grpcio", "aiokafka",
@@ -68,15 +67,18 @@ class Programs:
         return kept | own | {"PYTHONHASHSEED": "0"}
 
     def measure(
-        self, subject: str, work: str, ratio: float, *options: str, sink: str = ""
+        self, subject: str, work: str, ratio: float, *options: str, sink: str = "", timeout: int = 60
     ) -> dict[str, Any]:
-        """What `measure.py` found.  Raises Failed."""
+        """What `measure.py` found within `timeout` seconds.  Raises Failed."""
         where = ("--sink", sink or self._sink, "--broker", self._broker)
-        done = subprocess.run(
-            self.command(subject, "measure", work, *where, *options),
-            cwd=_ROOT, env=self.environment(subject, ratio, sink), timeout=_TIMEOUT_S,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                self.command(subject, "measure", work, *where, *options),
+                cwd=_ROOT, env=self.environment(subject, ratio, sink), timeout=timeout,
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"took longer than {timeout} s") from error
         if done.returncode:
             raise Failed((done.stderr.strip().splitlines() or ["no reason given"])[-1])
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

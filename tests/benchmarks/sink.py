@@ -3,8 +3,7 @@
     python -m tests.benchmarks.sink   prints its URL, and serves until its input ends
 
 A process of its own, so that its CPU is nobody's.  It speaks OTLP/HTTP, the traces API of Datadog's
-agent, and Sentry's envelopes; `GET /delivered` tells how many spans arrived, `GET /hop` answers the
-client that is measured.
+agent, and Sentry's envelopes; `GET /delivered` tells how many spans arrived.
 """
 
 import asyncio
@@ -83,7 +82,7 @@ def _answer(path: str, delivered: int) -> bytes:
         return json.dumps(_AGENT).encode()
     if path == "/delivered":
         return str(delivered).encode()
-    return b"ok" if path == "/hop" else b""
+    return b""
 
 
 class Sink:

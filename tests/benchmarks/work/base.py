@@ -17,12 +17,12 @@ HEADERS: Final = {
 
 
 class Work:
-    """Hops of one kind, in bursts.  `sink` is a URL that answers /hop, `broker` a Kafka address."""
+    """Hops of one kind, in bursts.  `broker` is "address/empty topic/full topic" of a Kafka."""
 
     name: str
 
-    def __init__(self, peer: Peer, sink: str, broker: str) -> None:
-        self.peer, self.sink, self.broker = peer, sink, broker
+    def __init__(self, peer: Peer, broker: str) -> None:
+        self.peer, self.broker = peer, broker
 
     async def open(self) -> None:
         """Everything that is not part of a hop."""
