@@ -84,6 +84,7 @@ class Measured:
         await self._burst()
         blocks = sys.getallocatedblocks() - blocks
         gc.enable()
+        await _idle()  # some hops end a turn of the event loop later
         await asyncio.to_thread(self._peer.flush)
         return (self._delivered() - delivered) / BURST, blocks / BURST
 

@@ -15,7 +15,7 @@ _SERVERS = ("asgi", "wsgi")
 
 class Sentry(Peer):
     title = "Sentry"
-    packages = ("sentry-sdk[fastapi,flask]",)
+    packages = ("sentry-sdk[fastapi,flask,grpcio]",)
     missing = {"kafka_produce": _NO_KAFKA, "kafka_consume": _NO_KAFKA}
 
     def environment(self, sink: str, ratio: float) -> dict[str, str]:
