@@ -1,6 +1,6 @@
 """One subject, one kind of work, one sampling ratio: what a hop costs, as JSON on one line.
 
-    python -m tests.benchmarks.measure SUBJECT WORK --sink URL [--hops 1500] [--rounds 2]
+    python -m tests.benchmarks.measure SUBJECT WORK --sink URL [--hops 1500] [--rounds 1]
 
 Runs in the subject's environment; `run.py` sets the variables that the subject asks for.
 """
@@ -51,7 +51,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sink", required=True)
     parser.add_argument("--broker", default="")
     parser.add_argument("--hops", type=int, default=1500)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
     return parser.parse_args()
 
 

@@ -67,7 +67,13 @@ class Programs:
         return kept | own | {"PYTHONHASHSEED": "0"}
 
     def measure(
-        self, subject: str, work: str, ratio: float, *options: str, sink: str = "", timeout: int = 60
+        self,
+        subject: str,
+        work: str,
+        ratio: float,
+        *options: str,
+        sink: str = "",
+        timeout: int = 60,
     ) -> dict[str, Any]:
         """What `measure.py` found within `timeout` seconds.  Raises Failed."""
         where = ("--sink", sink or self._sink, "--broker", self._broker)

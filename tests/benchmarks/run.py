@@ -15,18 +15,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 
 from tests.benchmarks import environments, extras, peers, picture, table
 from tests.benchmarks.environments import CannotInstall
 from tests.benchmarks.figures import BARE, RATIOS, Results
+from tests.benchmarks.picture import PICTURE, RESULTS
 from tests.benchmarks.programs import Failed, Programs, helper
 from tests.benchmarks.work import WORK
-
-RESULTS: Final = Path(__file__).parent / "results.json"
-PICTURE: Final = Path(__file__).parents[2] / "docs" / "pictures" / "benchmarks.svg"
 
 
 def main() -> None:
@@ -63,6 +61,7 @@ def _options() -> argparse.Namespace:
         options.out, options.picture = options.out or RESULTS, options.picture or PICTURE
     options.out = options.out or environments.root() / "last.json"
     options.ratios = options.ratios or RATIOS
+    options.subjects = list(dict.fromkeys([BARE, *options.subjects]))
     return options
 
 
@@ -119,15 +118,20 @@ class Bench:
         self.data["missing"].append({"subject": subject, "work": work, "reason": reason})
 
     def _plan(self) -> Iterator[tuple[int, str, str, float]]:
-        """(repetition, subject, work, ratio), so that what is compared follows each other."""
-        known = Results(self.data)
-        for repetition in range(self._options.repetitions):
-            for work in self._options.work:
-                for ratio in self._options.ratios:
-                    for subject in self._options.subjects:
-                        again = subject == BARE and ratio != self._options.ratios[0]
-                        if not again and not known.missing(subject, work):
-                            yield repetition, subject, work, 1.0 if subject == BARE else ratio
+        """(repetition, subject, work, ratio), so that what is compared follows each other.
+
+        The last repetition is of the first ratio only.
+        """
+        known, options = Results(self.data), self._options
+        for repetition in range(options.repetitions):
+            last = 0 < repetition == options.repetitions - 1
+            for work in options.work:
+                if not known.missing(BARE, work):
+                    yield repetition, BARE, work, 1.0
+                for ratio in options.ratios[:1] if last else options.ratios:
+                    for subject in options.subjects:
+                        if subject != BARE and not known.missing(subject, work):
+                            yield repetition, subject, work, ratio
 
     def _measure_one(self, about: str, subject: str, work: str, ratio: float) -> None:
         if known_bad := Results(self.data).missing(subject, work):

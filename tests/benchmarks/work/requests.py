@@ -9,7 +9,9 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from tests.benchmarks.work.base import Work
 
-_ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{"id":"7"}'
+_ANSWER = (
+    b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{"id":"7"}'
+)
 
 
 class _Socket:
