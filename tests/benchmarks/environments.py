@@ -30,7 +30,7 @@ def root() -> Path:
 
 
 def python(name: str, peer: Peer, say: Callable[[str], None]) -> Path:
-    """The interpreter of a subject's environment, which is made if needed.  Raises CannotInstall."""
+    """The interpreter of a subject's environment, made if needed.  Raises CannotInstall."""
     packages = [*PACKAGES, *peer.packages]
     folder = root() / f"{name}-{_key(packages)}"
     found, stamp = folder / "bin" / "python", folder / "stamp"

@@ -31,7 +31,8 @@ def under_load(programs: Programs, subject: str) -> dict[str, float]:
         env=programs.environment(subject, 1.0),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     ) as server:  # fmt: skip
-        assert server.stdin and server.stdout
+        assert server.stdin is not None
+        assert server.stdout is not None
         port = int(server.stdout.readline())
         latencies = asyncio.run(_load(port))
         server.stdin.close()

@@ -1,4 +1,4 @@
-"""What the measurements say: added cost, its spread, and ratios, each paired within a repetition."""
+"""What the measurements say: added cost and ratios, paired within a repetition, with spread."""
 
 import statistics
 from collections.abc import Mapping, Sequence

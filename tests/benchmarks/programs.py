@@ -31,7 +31,8 @@ def helper(module: str) -> Iterator[str]:
     with subprocess.Popen(
         command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             if not (line := process.stdout.readline().strip()):
                 raise Failed(f"{module} did not start")

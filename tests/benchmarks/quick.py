@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.quick [--record] [--repetitions 5]
 
-The unit is a span of OpenTelemetry's SDK, with attributes and encoded, measured in the same run, so
-that machines of any speed agree.  Exits with 1 if a hop costs more than LIMIT × what `recorded.json`
-says; `--record` writes that file.
+The unit is a span of OpenTelemetry's SDK, with attributes and encoded, measured in the same run,
+so that machines of any speed agree.  Exits with 1 if a hop costs more than LIMIT × what
+`recorded.json` says; `--record` writes that file.
 """
 
 import argparse

@@ -16,7 +16,7 @@ _SERVERS = ("asgi", "wsgi")
 class Sentry(Peer):
     title = "Sentry"
     packages = ("sentry-sdk[fastapi,flask,grpcio]",)
-    missing = {"kafka_produce": _NO_KAFKA, "kafka_consume": _NO_KAFKA}
+    missing = dict.fromkeys(("kafka_produce", "kafka_consume"), _NO_KAFKA)
 
     def environment(self, sink: str, ratio: float) -> dict[str, str]:
         dsn = sink.replace("://", "://public@") + "/1"
