@@ -95,8 +95,7 @@ class Bench:
         for name in self._options.subjects:
             self._prepare(name)
         plan = list(self._plan())
-        for number, (repetition, *combination) in enumerate(plan, 1):
-            subject, work, ratio = combination
+        for number, (repetition, subject, work, ratio) in enumerate(plan, 1):
             about = f"[{number}/{len(plan)}] {work} {subject} {ratio:.0%} #{repetition + 1}"
             self._measure_one(about, subject, work, ratio)
         self.data["cells"] = list(self._cells.values())

@@ -48,5 +48,6 @@ def flush_providers() -> None:
     """Of OpenTelemetry, whoever made them."""
     from opentelemetry import metrics, trace
 
-    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-        provider.force_flush()  # type: ignore[attr-defined]
+    providers: tuple[Any, ...] = (trace.get_tracer_provider(), metrics.get_meter_provider())
+    for provider in providers:
+        provider.force_flush()

@@ -33,7 +33,10 @@ class Sentry(Peer):
             return nullcontext()
         import sentry_sdk
 
-        return sentry_sdk.start_transaction(op="bench", name="burst")
+        transaction: AbstractContextManager[object] = sentry_sdk.start_transaction(
+            op="bench", name="burst"
+        )
+        return transaction
 
     def flush(self) -> None:
         import sentry_sdk

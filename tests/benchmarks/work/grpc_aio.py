@@ -11,7 +11,7 @@ METHOD = "/orders.Orders/Get"
 
 def handlers(answer: Any) -> grpc.GenericRpcHandler:
     """One unary method of bytes."""
-    method = grpc.unary_unary_rpc_method_handler(answer)
+    method: Any = grpc.unary_unary_rpc_method_handler(answer)
     _, service, name = METHOD.split("/")
     return grpc.method_handlers_generic_handler(service, {name: method})
 
@@ -28,7 +28,7 @@ class GrpcAio(Work):
         port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-        self._call = self._channel.unary_unary(METHOD)
+        self._call: Any = self._channel.unary_unary(METHOD)
 
     async def burst(self, count: int) -> None:
         for _ in range(count):

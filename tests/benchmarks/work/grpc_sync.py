@@ -21,7 +21,7 @@ class GrpcSync(Work):
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self._call = self._channel.unary_unary(METHOD)
+        self._call: Any = self._channel.unary_unary(METHOD)
 
     async def burst(self, count: int) -> None:
         for _ in range(count):

@@ -1,12 +1,15 @@
 """What `make bench-quick` measures by: a span of the SDK with attributes, ended and encoded."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind
 
 from tests.benchmarks.work.base import Work
 
-_ATTRIBUTES = {
+_ATTRIBUTES: Final[Mapping[str, str | int]] = {
     "http.request.method": "GET",
     "url.scheme": "http",
     "url.path": "/orders/7",
