@@ -4,13 +4,14 @@ import asyncio
 import math
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from tests.benchmarks.measure import BURST
-from tests.benchmarks.programs import Programs, helper
+from tests.benchmarks.programs import Failed, Programs, helper
 
 MANY: Final = 100_000
 _CONNECTIONS: Final = 16
@@ -25,7 +26,10 @@ def of_cell(cell: Mapping[str, Any]) -> dict[str, float]:
 
 
 def under_load(programs: Programs, subject: str) -> dict[str, float]:
-    """Requests a second, and latencies, of a uvicorn that 16 connections keep busy."""
+    """Requests a second, and latencies, of a uvicorn that 16 connections keep busy.
+
+    Empty if it does not start: the subject's own measurement has said why.
+    """
     with subprocess.Popen(
         programs.command(subject, "serve"),
         env=programs.environment(subject, 1.0),
@@ -33,9 +37,11 @@ def under_load(programs: Programs, subject: str) -> dict[str, float]:
     ) as server:  # fmt: skip
         assert server.stdin is not None
         assert server.stdout is not None
-        port = int(server.stdout.readline())
-        latencies = asyncio.run(_load(port))
+        port = server.stdout.readline()
+        latencies = asyncio.run(_load(int(port))) if port else []
         server.stdin.close()
+    if not latencies:
+        return {}
     return {
         "requests_per_s": len(latencies) / _LOAD_S,
         "p50_ms": quantile(latencies, 0.5) * 1e3,
@@ -74,15 +80,19 @@ def _length(head: bytes) -> int:
     return next(int(value) for name, _, value in lines if name == b"content-length")
 
 
-def memory(programs: Programs, subjects: Sequence[str]) -> dict[str, float]:
-    """MB that a process grew by in `MANY` hops."""
+def memory(programs: Programs, subjects: Sequence[str]) -> dict[str, dict[str, float]]:
+    """MB that a process grew by in `MANY` hops; nothing where that failed."""
     assert MANY % BURST == 0
 
-    def grown(subject: str) -> float:
+    def grown(subject: str) -> dict[str, float]:
+        options = ("--hops", str(MANY))
         with helper("tests.benchmarks.sink") as sink:
-            options = ("--hops", str(MANY), "--rounds", "1")
-            found = programs.measure(subject, "asgi", 1.0, *options, sink=sink, timeout=600)
-            return float(found["grown_bytes"]) / 1e6
+            try:
+                found = programs.measure(subject, "asgi", 1.0, *options, sink=sink, timeout=600)
+            except Failed as error:
+                print(f"{subject}: {error}", file=sys.stderr)
+                return {}
+        return {"grown_mb": found["grown_bytes"] / 1e6}
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(subjects, pool.map(grown, subjects), strict=True))

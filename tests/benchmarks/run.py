@@ -142,12 +142,14 @@ class Bench:
             self._miss(subject, work, f"failed: {error}")
             _say(f"{about}: FAILED: {error}")
             return
-        best = min(found["us"])
-        _say(f"{about}: {best:.1f} µs")
-        cell = self._cells.setdefault(
-            (subject, work, ratio), {"subject": subject, "work": work, "ratio": ratio, "us": []}
-        )
-        cell["us"].append(best)
+        _say(f"{about}: {min(found['us']):.1f} µs")
+        self._keep(subject, work, ratio, found)
+
+    def _keep(self, subject: str, work: str, ratio: float, found: dict[str, Any]) -> None:
+        """Add a repetition to its cell."""
+        new = {"subject": subject, "work": work, "ratio": ratio, "us": []}
+        cell = self._cells.setdefault((subject, work, ratio), new)
+        cell["us"].append(min(found["us"]))
         cell["spans_per_hop"] = found["spans_per_hop"]
         cell["expected"] = cell.get("expected", 0) + found["spans_per_hop"] * found["hops"]
         cell["delivered"] = cell.get("delivered", 0) + found["delivered"]
@@ -164,9 +166,9 @@ class Bench:
         for name in subjects:
             _say(f"uvicorn under load: {name}")
             found[name] |= extras.under_load(self._programs, name)
-        _say("memory: 100,000 hops of each, two at a time")
-        for name, grown_mb in extras.memory(self._programs, subjects).items():
-            found[name]["grown_mb"] = grown_mb
+        _say(f"memory: {extras.MANY:,} hops of each, two at a time")
+        for name, grown in extras.memory(self._programs, subjects).items():
+            found[name] |= grown
         return found
 
 
