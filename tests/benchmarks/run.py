@@ -35,11 +35,13 @@ def main() -> None:
         broker = stack.enter_context(helper("tests.benchmarks.broker"))
         bench = Bench(options, Programs(sink, broker))
         bench.measure()
+        _write(options.out, bench.data)  # the rest takes minutes, and may be interrupted
+        bench.measure_extras()
+        _write(options.out, bench.data)
     results = Results(bench.data)
     console = Console(width=None if sys.stdout.isatty() else 150)
     for each in table.tables(results):
         console.print(each)
-    options.out.write_text(json.dumps(bench.data, indent=1) + "\n")
     _say(f"written to {options.out}")
     if options.picture:
         options.picture.write_text(picture.svg(results))
@@ -91,7 +93,7 @@ class Bench:
         }
 
     def measure(self) -> None:
-        """Everything that was asked for."""
+        """Every combination that was asked for."""
         for name in self._options.subjects:
             self._prepare(name)
         plan = list(self._plan())
@@ -99,7 +101,6 @@ class Bench:
             about = f"[{number}/{len(plan)}] {work} {subject} {ratio:.0%} #{repetition + 1}"
             self._measure_one(about, subject, work, ratio)
         self.data["cells"] = list(self._cells.values())
-        self.data["extras"] = self._extras()
 
     def _prepare(self, name: str) -> None:
         peer = peers.load(name)
@@ -156,9 +157,10 @@ class Bench:
         for key in ("startup_ms", "blocks_held"):
             cell.setdefault(key, []).append(found[key])
 
-    def _extras(self) -> dict[str, dict[str, float]]:
+    def measure_extras(self) -> None:
+        """What is measured besides, of the ASGI server."""
         if not self._options.extras or "asgi" not in self._options.work:
-            return {}
+            return
         subjects: Sequence[str] = [
             name for name in self._options.subjects if (name, "asgi", 1.0) in self._cells
         ]
@@ -169,7 +171,11 @@ class Bench:
         _say(f"memory: {extras.MANY:,} hops of each, two at a time")
         for name, grown in extras.memory(self._programs, subjects).items():
             found[name] |= grown
-        return found
+        self.data["extras"] = found
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1) + "\n")
 
 
 def _machine() -> dict[str, Any]:
