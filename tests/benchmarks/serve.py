@@ -4,12 +4,12 @@ python -m tests.benchmarks.serve SUBJECT
 """
 
 import asyncio
-import socket
 import sys
 
 import uvicorn
 
 from tests.benchmarks import peers
+from tests.benchmarks.listening import loopback
 
 
 async def main() -> None:
@@ -21,7 +21,7 @@ async def main() -> None:
     app = application()
     peer.instrument_app("asgi", app)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with loopback() as listening:
         print(listening.getsockname()[1], flush=True)
         serving = asyncio.create_task(server.serve([listening]))
         await asyncio.to_thread(sys.stdin.read)

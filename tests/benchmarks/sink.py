@@ -9,7 +9,6 @@ agent, and Sentry's envelopes; `GET /delivered` tells how many spans arrived.
 import asyncio
 import gzip
 import json
-import socket
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import uvicorn
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.benchmarks import msgpack
+from tests.benchmarks.listening import loopback
 
 _AGENT: Final = {
     "version": "7.70.0",
@@ -108,7 +108,7 @@ class Sink:
 async def _serve() -> None:
     config = uvicorn.Config(Sink(), lifespan="off", log_level="error", access_log=False)
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with loopback() as listening:
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
         serving = asyncio.create_task(server.serve([listening]))
         await asyncio.to_thread(sys.stdin.read)
