@@ -108,12 +108,15 @@ class Measured:
 
 
 async def _idle() -> None:
-    """Until the process rests: in a service requests come with pauses, in which exporters work."""
-    spent = _BUSY_S
-    while spent >= _BUSY_S:
+    """Until the process rests: in a service requests come with pauses, in which exporters work.
+
+    Twice in a row, as a process that has to wait for a processor looks idle too.
+    """
+    quiet = 0
+    while quiet < 2:
         before = time.process_time()
         await asyncio.sleep(_PAUSE_S)
-        spent = time.process_time() - before
+        quiet = quiet + 1 if time.process_time() - before < _BUSY_S else 0
 
 
 def _resident_bytes() -> int:
