@@ -11,4 +11,5 @@ def loopback() -> socket.socket:
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # before anybody is told the port
     return listening
