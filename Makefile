@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo demo-stack test stack test-stack contract check format docs screenshots dashboards lock clean
+.PHONY: help demo demo-stack test stack test-stack contract bench bench-quick check format docs screenshots dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
@@ -12,6 +12,8 @@ help:
 	@echo "make stack  build the real Collector, Jaeger, Prometheus and Kafka into a cache (needs Go and Java)"
 	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
+	@echo "make bench  what a hop costs, peers side by side, about 15 minutes   (ARGS=\"--work asgi --subjects bare,contrib,otel_kit\")"
+	@echo "make bench-quick   has a hop become dearer than recorded?   (ARGS=--record)"
 	@echo "make check  ruff, mypy --strict, import-linter"
 	@echo "make docs   write docs/settings.md and the table of docs/scaling.md from the code"
 	@echo "make screenshots   take the README's pictures of the explorer from a demo (needs Chromium)"
@@ -46,6 +48,13 @@ test-stack: .venv/stamp
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)
+
+# Each subject gets an environment of its own, in a cache outside the work tree.
+bench: .venv/stamp
+	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+bench-quick: .venv/stamp
+	@$(BIN)/python -m tests.benchmarks.quick $(ARGS)
 
 check: .venv/stamp
 	$(BIN)/ruff check .
