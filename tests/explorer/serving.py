@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,16 +26,22 @@ class Explorer:
 
 @contextmanager
 def explorer(*options: str) -> Iterator[Explorer]:
-    """Serving on a free port, ended at the end."""
+    """Serving on a free port, ended at the end; no page may have failed."""
     command = [*OTEL_KIT, "explore", "--port", "0", "--leash", *options]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
         try:
             yield Explorer(url_of(process), process)
             assert process.poll() in (None, 0), f"the explorer ended with {process.returncode}"
         finally:
             process.kill()
+            said.seek(0)
+            problems = said.read()
+        assert "Uncaught app execution" not in problems, problems
 
 
 def url_of(process: "subprocess.Popen[str]") -> str:
