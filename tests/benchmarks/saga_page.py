@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.saga_page [--visits 5]
 
-A view is there when its text, its timeline and every part below are drawn.  The first visit also
-loads the explorer's scripts.  Exits with 1 if the median of the other visits is over `LIMIT_S`.
+The first view is there when the sentence and the timeline are drawn; the page is complete when all
+below them is too.  The first visit also loads the explorer's scripts.  Exits with 1 if the median
+of the other visits' first views is over `LIMIT_S`.
 """
 
 import argparse
@@ -47,20 +48,22 @@ def main() -> int:
         print(f"{len(made.spans):,} spans in {_TRACES} traces")
         with explorer("--url", client.query_url) as running, chromium() as context:
             took = [_visit(Pages(context.new_page(), running.url)) for _ in range(visits + 1)]
-    print("first visit  ", f"{took[0]:.2f} s")
-    print("other visits ", ", ".join(f"{each:.2f} s" for each in took[1:]))
-    return int(statistics.median(took[1:]) > LIMIT_S)
+    print("first view after …, complete after …")
+    for number, (seen, complete) in enumerate(took):
+        print(f"{seen:.2f} s  {complete:.2f} s", "" if number else " (first visit)")
+    return int(statistics.median(seen for seen, _ in took[1:]) > LIMIT_S)
 
 
-def _visit(pages: Pages) -> float:
+def _visit(pages: Pages) -> tuple[float, float]:
     began = time.monotonic()
     pages.tab.goto(f"{pages.url}/saga?id={_ID}")
     pages.tab.wait_for_selector("p.sentence")
     pages.tab.wait_for_selector(".js-plotly-plot .bars path", state="attached")
+    seen = time.monotonic() - began
     pages.settled()
-    took = time.monotonic() - began
+    complete = time.monotonic() - began
     pages.tab.close()
-    return took
+    return seen, complete
 
 
 def _saga() -> Made:
