@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 
 import httpx
 import pytest
@@ -166,7 +167,8 @@ def test_the_explorer_lists_the_orders(
 ) -> None:
     """Its list finds each, and Prometheus has figures for the pairs of services."""
     real, _ = sources
-    newest = max(saga.started_ns for order in orders.values() if (saga := _row(real, order)))
+    rows = [eventually(partial(_row, real, order), bool) for order in orders.values()]
+    newest = max(row.started_ns for row in rows if row)
     search = SagaSearch(name="order", started_before_ns=newest + 1, limit=200)
 
     def listed() -> dict[str, str]:
