@@ -10,6 +10,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, TracerProvider
 
 from otel_kit import _propagators, hops, integrations, names, sagas
+from otel_kit._providers.hop_spans import HopTracerProvider
 from otel_kit._providers.measuring import MeasuringMeterProvider
 from otel_kit.gauges import breakers
 from otel_kit.gauges.readings import readings
@@ -57,6 +58,8 @@ def wire(
     )
     if isinstance(meter_provider, MeasuringMeterProvider):
         meter_provider.publish(made.cells, made.use)
+    if isinstance(tracer_provider, HopTracerProvider):
+        tracer_provider.publish(made.start_by)
     hops.configure(made)
     unreport = breakers.report(made)
     propagate.set_global_textmap(propagator)

@@ -21,9 +21,9 @@ from otel_kit.hops import Runtime, current
 from otel_kit.hops.edges import QUEUE_BUCKETS
 from otel_kit.hops.failures import mark_failed
 from otel_kit.hops.keys import PLACE
+from otel_kit.hops.stamp import ID_LENGTH, NO_NAME, saga_attributes
 
 Outcome = Literal["completed", "compensated", "partially_compensated", "failed"]
-_ID_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Saga:
 
 
 @contextmanager
-def saga(id: str, name: str = "saga") -> Iterator[Saga]:  # noqa: A002 - the word of the standard
+def saga(id: str, name: str = NO_NAME) -> Iterator[Saga]:  # noqa: A002 - the word of the standard
     """Everything within belongs to the saga `id`: here, and in every service called from here.
 
     A saga that is new here counts as started, once a process; one that arrived with a message is
     joined.  A synchronous generator that a web framework runs in its thread pool is in its caller's
     context again after each `yield`: enter the saga around its parts, or around the generator.
     """
-    this = Saga(str(id)[:_ID_LENGTH], str(name)[:_ID_LENGTH])
+    this = Saga(str(id)[:ID_LENGTH], str(name)[:ID_LENGTH])
     joined = current_saga() == this
     place = _Place(_with_baggage(this, get_current()))
     try:
@@ -103,8 +103,8 @@ def compensate(step: str) -> Iterator[Span]:
 
 def stamp(span: Span, parent: Context | None) -> None:
     """Put the saga of `parent` (None: the current context) on a span that begins; for any span."""
-    if (found := _saga_of(get_current() if parent is None else parent)) is not None:
-        span.set_attributes(_attributes(found))
+    if found := saga_attributes(get_current() if parent is None else parent):
+        span.set_attributes(found)
 
 
 @contextmanager
@@ -155,11 +155,8 @@ def _with_baggage(saga: Saga, context: Context) -> Context:
 
 
 def _saga_of(context: Context) -> Saga | None:
-    found = baggage.get_baggage(names.SAGA_ID, context)
-    if not isinstance(found, str):
-        return None
-    name = baggage.get_baggage(names.SAGA_NAME, context)
-    return Saga(found[:_ID_LENGTH], name[:_ID_LENGTH] if isinstance(name, str) else "saga")
+    found = saga_attributes(context)
+    return Saga(found[names.SAGA_ID], found[names.SAGA_NAME]) if found else None
 
 
 class _Place:

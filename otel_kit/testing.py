@@ -15,13 +15,14 @@ from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
+from otel_kit._providers.hop_spans import HopTracerProvider
 from otel_kit._providers.measuring import MeasuringMeterProvider
 from otel_kit._wiring import OnEnd, OnStart, wire
 from otel_kit.settings import Settings
@@ -60,7 +61,7 @@ class Telemetry:
 
     def __post_init__(self) -> None:
         resource = Resource({names.SERVICE_NAME: self.service})
-        self.tracer_provider = TracerProvider(self.sampler, resource, shutdown_on_exit=False)
+        self.tracer_provider = HopTracerProvider(self.sampler, resource, shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._spans))
         self.meter_provider = MeasuringMeterProvider(
             [self._reader], resource, shutdown_on_exit=False

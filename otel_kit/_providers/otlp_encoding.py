@@ -28,6 +28,7 @@ from opentelemetry.trace import (
     StatusCode,
 )
 
+from otel_kit._providers.hop_spans import HopSpan
 from otel_kit._providers.protobuf import (
     FIXED32,
     FIXED64,
@@ -143,7 +144,11 @@ class SpanEncoder:
 
     def _usual(self, span: ReadableSpan) -> bytes:
         context, parent = span.context, span.parent
-        if type(span) is not ReadableSpan or not (context and span.start_time and span.end_time):
+        if (
+            (type(span) is not ReadableSpan
+            and not isinstance(span, HopSpan))
+            or not (context and span.start_time and span.end_time)
+        ):
             raise _Unusual
         parts = [
             _TRACE_ID,

@@ -87,7 +87,7 @@ class SagaSampler(Sampler):
     def _by_ratio(
         self, context: Context | None, trace_id: int, state: TraceState
     ) -> tuple[bool, TraceState]:
-        fields = _fields(state)
+        fields = _fields(state) if state else {}
         said = _randomness(fields.get("rv")) if "rv" in fields else _saga_randomness(context)
         randomness = trace_id & (2**_BITS - 1) if said is None else said
         kept = randomness >= self._threshold
@@ -98,7 +98,7 @@ class SagaSampler(Sampler):
             ours["th"] = f"{self._threshold:0{_DIGITS}x}".rstrip("0") or "0"
         if said is not None:
             ours["rv"] = f"{said:0{_DIGITS}x}"
-        return kept, _with_fields(state, ours | fields)
+        return kept, _with_fields(state, ours | fields) if state or ours else state
 
     def get_description(self) -> str:
         """The name and the ratio."""

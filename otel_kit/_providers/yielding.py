@@ -16,13 +16,13 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs._internal import ProxyLogger
 from opentelemetry.metrics import _internal as api_metrics
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.util.types import Attributes
 
+from otel_kit._providers.hop_spans import HopTracerProvider
 from otel_kit._providers.measuring import MeasuringMeterProvider
 
 
-class YieldingTracerProvider(TracerProvider):
+class YieldingTracerProvider(HopTracerProvider):
     """Its tracers lead to the application's provider as soon as there is one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -51,6 +51,7 @@ class YieldingTracerProvider(TracerProvider):
         self._displaced = True
         for tracer in list(self._lent):
             tracer._real_tracer = None
+        self.unpublish()
 
 
 class YieldingLoggerProvider(LoggerProvider):

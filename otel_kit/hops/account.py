@@ -50,7 +50,7 @@ class Account:
     senders: list[Sender] = field(default_factory=list)
     """Of an inbound hop: one, or one for each message of a batch."""
     attributes: dict[str, Any] = field(default_factory=dict)
-    """Those of the span that the description did not know."""
+    """Those of the span that are not written yet."""
     begun_with: Mapping[str, Any] = field(default_factory=dict)
     """Those that the span began with."""
     status: Any = None
@@ -63,6 +63,12 @@ class Account:
 
     def __post_init__(self) -> None:
         self.operation = self.hop.operation
+
+    def begin(self, saga: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the span begins with; `saga` has the attributes of its saga."""
+        self.begun_with = {**self.hop.attributes, **self.attributes, **saga}
+        self.attributes = {}
+        return self.begun_with
 
     # -- who sent it --------------------------------------------------------------------------
 
@@ -139,14 +145,7 @@ class Account:
         if not span.is_recording():
             return
         self._add_outcome(outcome)
-        begun = self.begun_with
-        span.set_attributes(
-            {
-                name: value
-                for name, value in self.attributes.items()
-                if name not in begun or begun[name] is not value
-            }
-        )
+        span.set_attributes(self.attributes)
         if self.operation != self.hop.operation:
             span.update_name(self.operation)
         if outcome.failed:
@@ -215,7 +214,7 @@ class Account:
         convention = self.hop.convention
         if convention is NO_CONVENTION:
             return None
-        known = {**self.hop.attributes, **self.attributes, **outcome.attributes}
+        known = {**self.begun_with, **self.attributes, **outcome.attributes}
         values = tuple(map(known.get, convention.labels))
         return Conventional(convention, side, values, outcome.error_type)
 

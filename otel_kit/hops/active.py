@@ -8,19 +8,18 @@ from opentelemetry.context import (
     Context,
     get_current,
     get_value,
-    set_value,
 )
 from opentelemetry.trace import Link, Span, SpanKind, get_current_span
-from opentelemetry.trace.propagation import set_span_in_context
 
 from otel_kit import names
 from otel_kit.hops import propagation, replies
 from otel_kit.hops.account import INBOUND, OUTBOUND, Account
 from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.hop import Attributes, Hop
-from otel_kit.hops.keys import HOP
+from otel_kit.hops.keys import HOP, SPAN
 from otel_kit.hops.nesting import Nested, under_way
 from otel_kit.hops.propagation import MISSING
+from otel_kit.hops.stamp import saga_attributes
 
 if TYPE_CHECKING:
     from otel_kit.hops.runtime import Runtime
@@ -192,7 +191,7 @@ class ActiveHop(Nested):
 
     def _begin(self, runtime: "Runtime") -> bool:
         ambient = get_current()
-        if get_value(_SUPPRESS_INSTRUMENTATION_KEY, ambient) or self._stands_already(ambient):
+        if ambient.get(_SUPPRESS_INSTRUMENTATION_KEY) or self._stands_already(ambient):
             return False
         twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
@@ -205,13 +204,12 @@ class ActiveHop(Nested):
             parent = self._arrive(runtime, ambient, links)
         else:
             parent = self._depart(runtime, ambient, links)
-        context = set_value(HOP, self, parent)
-        account = self._account
-        account.begun_with = {**account.hop.attributes, **account.attributes}
-        self.span = runtime.tracer.start_span(
-            account.operation, context, account.kind, account.begun_with, links or None
+        context = Context({**parent, HOP: self})
+        begun_with = self._account.begin(saga_attributes(parent))
+        self.span = runtime.start_span(
+            self._account.operation, context, self.kind, begun_with, links or None
         )
-        self._context = self._inside = set_span_in_context(self.span, context)
+        self._context = self._inside = Context({**context, SPAN: self.span})
         if self.kind in OUTBOUND and self.hop.carrier is not None:
             self._inject(runtime, self.hop.carrier)
         self._account.began_at, self._began = time.time(), time.perf_counter()
@@ -220,7 +218,7 @@ class ActiveHop(Nested):
     def _join(self, twin: "ActiveHop") -> bool:
         """Go on with a message's hop in another task or thread than took it from the consumer."""
         self._take_over(twin)
-        self._context = set_value(HOP, self, twin._context)
+        self._context = Context({**twin._context, HOP: self})
         return True
 
     def _take_over(self, other: "ActiveHop") -> None:
@@ -230,7 +228,7 @@ class ActiveHop(Nested):
 
     def _stands_already(self, ambient: Context) -> bool:
         """Libraries call themselves: one crossing is one hop, whichever function came first."""
-        outer = get_value(HOP, ambient)
+        outer = ambient.get(HOP)
         if not isinstance(outer, ActiveHop) or outer.kind is not self.kind or outer.span is None:
             return False
         if self.kind in INBOUND:

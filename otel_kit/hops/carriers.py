@@ -6,7 +6,8 @@ Lists are read as one list.  Two `traceparent` fields of one HTTP request are no
 context, processing model), whoever added which; a message's headers are a log, and the last counts.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 Pair = tuple[Any, Any]
@@ -23,7 +24,12 @@ def _text(raw: object) -> str | None:
     return None
 
 
-class _PairsView(MutableMapping[str, str]):
+@lru_cache
+def _lengths(names: frozenset[str]) -> frozenset[int]:
+    return frozenset(map(len, names))
+
+
+class Headers(MutableMapping[str, str]):
     """A list of (name, value) pairs, changed in place."""
 
     __slots__ = ("pairs",)
@@ -53,6 +59,19 @@ class _PairsView(MutableMapping[str, str]):
             raise KeyError(name)
         return ",".join(values) if name in self._lists else values[-1]
 
+    def some(self, wanted: Collection[str]) -> dict[str, str]:
+        """Those of `wanted` that there are, as `get` has them, in one pass."""
+        lengths = _lengths(frozenset(wanted))
+        found: dict[str, str] = {}
+        for raw, value in self.pairs:
+            if isinstance(raw, (bytes, str)) and len(raw) not in lengths:
+                continue  # most headers, and cheaper than to decode them
+            key = (_text(raw) or "").lower()
+            if key in wanted and (text := _text(value)) is not None:
+                joined = key in found and key in self._lists
+                found[key] = f"{found[key]},{text}" if joined else text
+        return found
+
     def __setitem__(self, name: str, value: str) -> None:
         self._drop(name)
         self.pairs.append(self._encode(name, value))
@@ -75,7 +94,7 @@ class _PairsView(MutableMapping[str, str]):
         return sum(1 for _ in self)
 
 
-class Pairs(_PairsView):
+class Pairs(Headers):
     """`[(str, bytes)]`: Kafka record headers."""
 
     __slots__ = ()
@@ -85,7 +104,7 @@ class Pairs(_PairsView):
         return name, value.encode("ascii")
 
 
-class BytesPairs(_PairsView):
+class BytesPairs(Headers):
     """`[(bytes, bytes)]`: ASGI headers."""
 
     __slots__ = ()
@@ -96,7 +115,7 @@ class BytesPairs(_PairsView):
         return name.encode("ascii"), value.encode("ascii")
 
 
-class Metadata(_PairsView):
+class Metadata(Headers):
     """`[(str, str | bytes)]`: gRPC metadata."""
 
     __slots__ = ()

@@ -48,7 +48,7 @@ class Convention:
 NO_CONVENTION = Convention()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: it would take thrice the time to make
 class Hop:
     """What a library's arguments say about a hop.  Nothing here is done, only described.
 

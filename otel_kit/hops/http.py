@@ -1,6 +1,7 @@
 """A `Hop` with OpenTelemetry's HTTP conventions (stable since 1.23; names as of 1.44)."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 from opentelemetry.trace import SpanKind
 
@@ -14,6 +15,7 @@ METHODS = frozenset(
 """Known methods; any other is `_OTHER`, in the span's name `HTTP`."""
 
 
+@lru_cache(maxsize=256)
 def _outcome(status: int, kind: SpanKind) -> Outcome:
     attributes = {names.HTTP_RESPONSE_STATUS_CODE: status}
     error_class = classify_http(status)
@@ -44,6 +46,15 @@ CONVENTION = Convention(
 CONNECTION = replace(CONVENTION, durations={})
 """A WebSocket: its handshake is an HTTP request, its open time no request's duration."""
 
+_OPTIONAL = (
+    names.SERVER_ADDRESS,
+    names.SERVER_PORT,
+    names.URL_FULL,
+    names.URL_PATH,
+    names.NETWORK_PROTOCOL_VERSION,
+    names.HTTP_ROUTE,
+)
+
 
 def http_request(
     method: str,
@@ -66,15 +77,10 @@ def http_request(
     attributes: dict[str, str | int] = {names.HTTP_REQUEST_METHOD: known, names.URL_SCHEME: scheme}
     if known != method:
         attributes[names.HTTP_REQUEST_METHOD_ORIGINAL] = method[:32]
-    optional = {
-        names.SERVER_ADDRESS: host,
-        names.SERVER_PORT: port,
-        names.URL_FULL: url,
-        names.URL_PATH: path,
-        names.NETWORK_PROTOCOL_VERSION: version,
-        names.HTTP_ROUTE: route,
-    }
-    attributes.update({key: value for key, value in optional.items() if value is not None})
+    optional = (host, port, url, path, version, route)
+    for name, value in zip(_OPTIONAL, optional, strict=True):
+        if value is not None:
+            attributes[name] = value
     address = host if host is None or port is None else f"{host}:{port}"
     return Hop(
         system="http",

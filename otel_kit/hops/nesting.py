@@ -31,6 +31,9 @@ class Nested:
         Hops of two consumers need not end in the reverse order of their begin: one that is still
         under way keeps its place, and will put back what was before both.
         """
+        if get_current().get(HOP) is self:  # as nearly always
+            attach(self._previous)
+            return
         above: Nested | None = None
         for hop in under_way():
             if hop is self:
@@ -51,7 +54,7 @@ class Nested:
 
     def _forget_ended(self) -> None:
         """Refer to no hop that has ended: a task that starts its successor is an endless chain."""
-        outer = get_value(HOP, self._previous)
+        outer = self._previous.get(HOP)
         if isinstance(outer, Nested) and outer.ended:
             living = next((hop for hop in _outwards(outer) if not hop.ended), None)
             self._previous = set_value(HOP, living, self._previous)

@@ -9,13 +9,10 @@ someone who does not know the member stood between, and the caller is unknown.
 
 import re
 import time
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Literal, NamedTuple
 
-from opentelemetry.baggage import clear as clear_baggage
-from opentelemetry.baggage import get_all as get_baggage
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.context import Context, get_current, get_value, set_value
+from opentelemetry.context import Context, get_current
 from opentelemetry.propagators.textmap import (
     CarrierT,
     Getter,
@@ -32,10 +29,12 @@ from opentelemetry.trace import (
     TraceFlags,
     TraceState,
     get_current_span,
-    set_span_in_context,
 )
 
-from otel_kit.hops.keys import INBOUND
+from otel_kit.hops import baggage
+from otel_kit.hops.carriers import Headers
+from otel_kit.hops.keys import BAGGAGE as BAGGAGE_KEY
+from otel_kit.hops.keys import INBOUND, SPAN
 from otel_kit.hops.wire import decode_name, encode_name
 from otel_kit.names import SAGA_ID, SAGA_NAME, TRACESTATE_KEY, UNKNOWN
 
@@ -54,6 +53,7 @@ _TRACEPARENT = re.compile(
     r"(-[^,]*)?[ \t]*"
 )
 _MEMBERS = 32
+_FLAGS = {f"{flags:02x}": TraceFlags(flags) for flags in range(256)}
 
 
 class Inbound(NamedTuple):
@@ -75,7 +75,7 @@ INVALID = Inbound("invalid")
 
 def inbound(context: Context) -> Inbound:
     """What the headers said from which `context`, or one it was derived from, was extracted."""
-    found = get_value(INBOUND, context)
+    found = context.get(INBOUND)
     return found[0] if isinstance(found, tuple) else MISSING
 
 
@@ -85,7 +85,7 @@ def arrival(context: Context) -> Inbound | None:
     None if there were none, or if the span is not the first since they were read: what a handler
     does has its hop's context too.
     """
-    found = get_value(INBOUND, context)
+    found = context.get(INBOUND)
     if not isinstance(found, tuple) or found[1] is not get_current_span(context):
         return None
     said: Inbound = found[0]
@@ -104,8 +104,7 @@ class Propagator(TextMapPropagator):
         self, service: str, others: Sequence[TextMapPropagator] = (), w3c: Iterable[str] = W3C
     ) -> None:
         self._caller = encode_name(service)
-        self._fields = {field for name in w3c for field in W3C[name]}
-        self._baggage = W3CBaggagePropagator()
+        self._fields = frozenset(field for name in w3c for field in W3C[name])
         self._others = others
         self._all_fields = self._fields.union(*(other.fields for other in others))
 
@@ -133,8 +132,8 @@ class Propagator(TextMapPropagator):
             parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"
             setter.set(carrier, TRACEPARENT, f"{parent}-{span_context.trace_flags:02x}")
             setter.set(carrier, TRACESTATE, self._members(span, span_context, sent_ns))
-        if BAGGAGE in self._fields and get_baggage(context):
-            self._baggage.inject(carrier, context, setter)
+        if BAGGAGE in self._fields and (members := baggage.written(context)):
+            setter.set(carrier, BAGGAGE, members)
         for other in self._others:
             other.inject(carrier, context, setter)
 
@@ -175,24 +174,25 @@ class Propagator(TextMapPropagator):
 
         Baggage belongs to the message: what the surrounding context had is left out.
         """
-        context = get_current() if context is None else context
-        if get_baggage(context):
-            context = clear_baggage(context)
+        values = {**(get_current() if context is None else context)}
+        values.pop(BAGGAGE_KEY, None)
         try:
-            found = _read(carrier, getter) if TRACEPARENT in self._fields else MISSING
-            if BAGGAGE in self._fields:
-                context = self._baggage.extract(carrier, context, getter)
+            headers = _headers(carrier, getter, self._fields)
+            found = _read(headers)
+            if BAGGAGE in headers and (members := baggage.read(headers[BAGGAGE])):
+                values[BAGGAGE_KEY] = members
             for other in self._others:
-                context = other.extract(carrier, context, getter)
+                values = {**other.extract(carrier, Context(values), getter)}
         except Exception:  # untrusted input; anything may be in there
             found = INVALID
-        span = get_current_span(context)
         if found.parent is not None:
-            span = NonRecordingSpan(found.parent)
-            context = set_span_in_context(span, context)
-        elif (outer := span.get_span_context()).is_remote:
-            found = Inbound("continued", outer)
-        return set_value(INBOUND, (found, span), context)
+            values[SPAN] = span = NonRecordingSpan(found.parent)
+        else:
+            span = get_current_span(Context(values))
+            if (outer := span.get_span_context()).is_remote:
+                found = Inbound("continued", outer)
+        values[INBOUND] = found, span
+        return Context(values)
 
 
 def merged(ours: str, theirs: str) -> str:
@@ -215,24 +215,36 @@ def _key(member: str) -> str:
     return member.partition("=")[0].strip()
 
 
-def _read(carrier: CarrierT, getter: Getter[CarrierT]) -> Inbound:
-    headers = getter.get(carrier, TRACEPARENT)
-    if not headers:
+def _headers(
+    carrier: CarrierT, getter: Getter[CarrierT], wanted: Collection[str]
+) -> Mapping[str, str]:
+    """Those of a carrier that are wanted; what stands in several is one list."""
+    if isinstance(carrier, Headers):
+        return carrier.some(wanted)
+    found = ((name, getter.get(carrier, name)) for name in wanted)
+    return {
+        name: values[-1] if name == TRACEPARENT else ",".join(values)
+        for name, values in found
+        if values
+    }
+
+
+def _read(headers: Mapping[str, str]) -> Inbound:
+    header = headers.get(TRACEPARENT)
+    if not header:
         return MISSING
-    match = _TRACEPARENT.fullmatch(headers[-1][:_HEADER_LENGTH])
+    match = _TRACEPARENT.fullmatch(header[:_HEADER_LENGTH])
     if match is None or (match[1] == "00" and match[5]):
         return INVALID
-    member, trace_state = _tracestate(getter.get(carrier, TRACESTATE) or ())
+    member, trace_state = _tracestate(headers.get(TRACESTATE, ""))
     span_id = int(match[3], 16)
-    parent = SpanContext(
-        int(match[2], 16), span_id, True, TraceFlags(int(match[4], 16)), trace_state
-    )
-    return _believed(member, parent) if member else Inbound("continued", parent)
+    parent = SpanContext(int(match[2], 16), span_id, True, _FLAGS[match[4]], trace_state)
+    return _believed(member, parent, match[3]) if member else Inbound("continued", parent)
 
 
-def _believed(member: str, parent: SpanContext) -> Inbound:
-    parts = dict(part.split(":", 1) for part in member.split(";") if ":" in part)
-    if parts.get("p") != f"{parent.span_id:016x}":
+def _believed(member: str, parent: SpanContext, span_id: str) -> Inbound:
+    parts = dict([part.split(":", 1) for part in member.split(";") if ":" in part])
+    if parts.get("p") != span_id:
         return Inbound("stale", parent)
     try:
         sent_at = int(parts["t"][:16], 16) / 1e9 if "t" in parts else None
@@ -244,9 +256,8 @@ def _believed(member: str, parent: SpanContext) -> Inbound:
     return Inbound("continued", parent, client, sent_at, said_hello=True)
 
 
-def _tracestate(headers: Sequence[str]) -> tuple[str | None, TraceState | None]:
+def _tracestate(joined: str) -> tuple[str | None, TraceState | None]:
     """Our member's value, and the state without it: it speaks of one hop only."""
-    joined = ",".join(headers)
     if not joined or len(joined) > _HEADER_LENGTH:
         return None, None
     ours, others, prefix = None, [], f"{TRACESTATE_KEY}="

@@ -5,12 +5,14 @@ edge metrics.  They may be used for hops that no integration sees, and never rai
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from opentelemetry._logs import Logger
+from opentelemetry.context import Context
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.util.types import AttributeValue
 
 from otel_kit.hops.active import ActiveHop
 from otel_kit.hops.begun import Begun
@@ -48,6 +50,12 @@ class CoreSettings(Protocol):
     def strict(self) -> bool: ...
 
 
+StartSpan = Callable[
+    [str, Context, SpanKind, Mapping[str, AttributeValue], Sequence[Link] | None], Span
+]
+"""A tracer's `start_span`: name, parent context, kind, attributes, links."""
+
+
 class Runtime:
     """One service: its name, its tracer, its edge metrics, and whom it has met."""
 
@@ -61,6 +69,7 @@ class Runtime:
         propagator: Propagator,
     ) -> None:
         self.tracer = tracer
+        self.start_span: StartSpan = tracer.start_span
         self.meter = meter
         self.logger = logger
         self.service = settings.service_name
@@ -89,6 +98,10 @@ class Runtime:
         Without a global interpreter lock it is the instruments in any case.
         """
         self.edges = cells if cells is not None and ATOMIC else self._instruments
+
+    def start_by(self, start_span: "StartSpan | None") -> None:
+        """Start the spans of hops by `start_span`; None: by the tracer."""
+        self.start_span = start_span or self.tracer.start_span
 
     def broke(self, where: str, error: Exception) -> None:
         """A bug of ours: the application must not notice.  Logged once; raised if strict."""

@@ -10,6 +10,7 @@ to its end, and no HTTP request of the conventions' metric.
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 from otel_kit import names
@@ -45,11 +46,12 @@ class _Seen:
 
 def request(scope: Scope) -> Hop:
     """The hop of an ASGI scope.  Its route is known only after routing."""
+    headers = list(scope.get("headers", ()))
     if "headers" in scope:  # an iterable: whoever reads it puts it back
-        scope["headers"] = list(scope["headers"])
+        scope["headers"] = headers
     hop = http_request(
         _method(scope),
-        carrier=BytesPairs(list(scope.get("headers", ()))),
+        carrier=BytesPairs(headers.copy()),
         scheme=scope.get("scheme", "http"),
         path=scope.get("path"),
         version=scope.get("http_version"),
@@ -70,8 +72,8 @@ def intercepted(
     does not fit is the application's to refuse.
     """
     try:
-        scope, receive, send = _bind(*args, **kwargs)
-    except TypeError:
+        scope, receive, send = args if not kwargs else _bind(*args, **kwargs)
+    except (TypeError, ValueError):
         return wrapped(*args, **kwargs)
     hop = guard(_described, app, scope, ours)
     if hop is None:
@@ -79,15 +81,16 @@ def intercepted(
     return _traced(guard, hop, app, wrapped, scope, receive, send)
 
 
-def routing(guard: Guard, wrapped: App, args: Any, kwargs: Any) -> Any:
-    """A call of a router: the request's route will be in its scope."""
+def routing(router_call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """In place of a router's call: the request's route will be in its scope."""
 
-    def note(scope: Scope, *_: Any) -> None:
-        if isinstance(seen := scope.get(SEEN), _Seen):
+    @wraps(router_call)
+    async def called(router: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        if (seen := scope.get(SEEN)) is not None:
             seen.scope = scope
+        await router_call(router, scope, receive, send)
 
-    guard(note, *args, *kwargs.values())
-    return wrapped(*args, **kwargs)
+    return called
 
 
 def _bind(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
@@ -118,13 +121,13 @@ async def _traced(
 
 def _answering(guard: Guard, hop: ActiveHop, send: Send) -> Send:
     async def answering(message: Message) -> None:
-        answer = guard(_listed, message)
-        if answer is not None:
+        if (answer := guard(_listed, message)) is not None:
             guard(_answer, hop, answer)
-            message = answer
-        await send(message)
-        if guard(_is_last, message):
-            hop.replied()
+            await send(answer)
+        else:
+            await send(message)
+            if guard(_is_last, message):
+                hop.replied()
 
     return answering
 

@@ -59,10 +59,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A wrapper and where it goes: `module:Class.method` (or property) or `module:function`."""
+    """A wrapper and where it goes: `module:Class.method` (or property) or `module:function`.
+
+    `plain`: `around(function)` is what stands in its place.
+    """
 
     target: str
     around: Callable[..., Any]
+    plain: bool = False
 
 
 _known: dict[Any, dict[str, tuple[int, Any]]] = {}
@@ -92,7 +96,9 @@ def applied(patch: Patch) -> Undo:
     original = getattr(parent, attribute) if own is None else own
     live = True
     wrapper: Any
-    if isinstance(original, property):
+    if patch.plain:
+        wrapper = patch.around(original)
+    elif isinstance(original, property):
         wrapper = _read_through(original, patch.around)
     else:
         wrapper = wrapt.FunctionWrapper(original, patch.around, enabled=lambda: live)

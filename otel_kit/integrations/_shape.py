@@ -173,6 +173,13 @@ class Integration:
 
         return declare
 
+    def replaces(self, target: str, replacement: Callable[[Any], Any]) -> None:
+        """`replacement(function)` stands in the place of a function that is called very often.
+
+        Nothing guards it, and it is called whether there is something to record or not.
+        """
+        self._patches.append(Patch(target, replacement, plain=True))
+
     # -- life -----------------------------------------------------------------------------------
 
     def install(self) -> Undo:
@@ -231,10 +238,24 @@ class Integration:
 
     def idle(self) -> bool:
         """Whether nothing is to be recorded: telemetry is off, or another instrumentation is on."""
-        return current() is None or any(
+        if current() is None:
+            return True
+        if sys.modules.keys().isdisjoint(self._modules):  # as nearly always
+            return False
+        return any(
             instrumentor.is_instrumented_by_opentelemetry
             for instrumentor in self.instrumentors(load=False)
         )
+
+    @property
+    def contrib(self) -> tuple[str, ...]:
+        """OpenTelemetry's own instrumentors of the library, `module:Class`."""
+        return self._contrib
+
+    @contrib.setter
+    def contrib(self, references: tuple[str, ...]) -> None:
+        self._contrib = references
+        self._modules = frozenset(each.partition(":")[0] for each in references)
 
     # -- the wrappers ---------------------------------------------------------------------------
 

@@ -22,6 +22,4 @@ def application(wrapped: Any, app: Any, args: Any, kwargs: Any) -> Any:
     return intercepted(integration._guarded, wrapped, app, args, kwargs)
 
 
-@integration.wraps("starlette.routing:Router.__call__")
-def router(wrapped: Any, router: Any, args: Any, kwargs: Any) -> Any:
-    return routing(integration._guarded, wrapped, args, kwargs)
+integration.replaces("starlette.routing:Router.__call__", routing)
