@@ -110,7 +110,7 @@ class HopSpan(_Span):
         self._end_time = end_time if end_time is not None else time_ns()
         made = self.__dict__
         if made.setdefault("_attributes", self._plain) is not self._plain:
-            self._attributes._immutable = True
+            self._attributes._immutable = True  # type: ignore[union-attr]
         made.setdefault("_events", ())
         made.setdefault("_links", ())
         for processor in self._processors:
@@ -192,7 +192,7 @@ class HopSpans:
 
 
 class HopTracerProvider(TracerProvider):
-    """An SDK's provider that starts the kit's hops by itself.  Without `publish` it is the SDK's."""
+    """Starts the spans of the kit's hops by itself.  Without `publish` it is the SDK's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -144,10 +144,8 @@ class SpanEncoder:
 
     def _usual(self, span: ReadableSpan) -> bytes:
         context, parent = span.context, span.parent
-        if (
-            (type(span) is not ReadableSpan
-            and not isinstance(span, HopSpan))
-            or not (context and span.start_time and span.end_time)
+        if (type(span) is not ReadableSpan and not isinstance(span, HopSpan)) or not (
+            context and span.start_time and span.end_time
         ):
             raise _Unusual
         parts = [

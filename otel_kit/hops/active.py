@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,  # the key every OpenTelemetry exporter sets
     Context,
+    attach,
     get_current,
     get_value,
 )
@@ -48,8 +49,8 @@ class ActiveHop(Nested):
     """
 
     __slots__ = (
-        "_account", "_began", "_context", "_deferred", "_outer", "_replied", "_rested", "_runtime",
-        "_said", "_twin", "span", "taken_over",
+        "_account", "_aside", "_began", "_context", "_deferred", "_outer", "_replied", "_rested",
+        "_runtime", "_said", "_twin", "span", "taken_over",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +67,7 @@ class ActiveHop(Nested):
         self.span: Span | None = None
         self._outer: ActiveHop | None = None
         self._twin = twin
-        self._deferred = self.taken_over = False
+        self._aside = self._deferred = self.taken_over = False
         self._replied: float | None = None
         self._rested: tuple[float, int | None] | None = None
         self._said = MISSING
@@ -75,13 +76,19 @@ class ActiveHop(Nested):
     # -- the life of a hop ---------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        if self._runtime is not None:
-            try:
-                if self._begin(self._runtime):
-                    self._enter(self._context)
-            except Exception as error:  # the guard: telemetry never harms the application
-                self.span = None
-                self._runtime.broke(f"begin {self.hop.operation}", error)
+        return self.begin(get_current())
+
+    def begin(self, ambient: Context) -> Self:
+        """As by `with`, in the context `ambient`."""
+        if self._begun(ambient):
+            self._previous = ambient
+            if not self._aside:
+                attach(self._context)
+        return self
+
+    def aside(self) -> Self:
+        """Be current from `resume` to `pause` only, not by having begun."""
+        self._aside = True
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
@@ -122,7 +129,7 @@ class ActiveHop(Nested):
                 self._account.write(self.span, outcome, error)
             finally:
                 self.span.end(at)
-            if self._deferred:
+            if self._deferred and self.kind is SpanKind.CONSUMER:
                 self._runtime.handed_out.ended(self, self._context)
         except Exception as ours:
             self._runtime.broke(f"end {self.hop.operation}", ours)
@@ -189,8 +196,16 @@ class ActiveHop(Nested):
 
     # -- beginning ------------------------------------------------------------------------------
 
-    def _begin(self, runtime: "Runtime") -> bool:
-        ambient = get_current()
+    def _begun(self, ambient: Context) -> bool:
+        if self._runtime is not None:
+            try:
+                return self._begin(self._runtime, ambient)
+            except Exception as error:  # the guard: telemetry never harms the application
+                self.span = None
+                self._runtime.broke(f"begin {self.hop.operation}", error)
+        return False
+
+    def _begin(self, runtime: "Runtime", ambient: Context) -> bool:
         if ambient.get(_SUPPRESS_INSTRUMENTATION_KEY) or self._stands_already(ambient):
             return False
         twin = self._twin
@@ -265,7 +280,7 @@ class ActiveHop(Nested):
         default = hop.system if self.kind is SpanKind.PRODUCER else hop.destination
         address = hop.peer or hop.destination
         self._account.server = runtime.peers.name_of(address, default or names.UNKNOWN)
-        if self.kind is SpanKind.PRODUCER and hop.carrier is not None:
+        if self.kind is SpanKind.PRODUCER and hop.carrier:
             created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
                 links.append(Link(created.parent))

@@ -27,7 +27,8 @@ _official: Final = W3CBaggagePropagator()
 def read(header: str) -> dict[str, object] | None:
     """The members of a header, None if there are none.  The last of several with one key counts."""
     if len(header) <= _LENGTH and _USUAL.fullmatch(header):
-        return dict([member.split("=") for member in header.split(",")])
+        pairs = [member.partition("=") for member in header.split(",")]
+        return {key: value for key, _, value in pairs}
     found = _official.extract({HEADER: header}, Context()).get(BAGGAGE)
     return found if isinstance(found, dict) else None
 

@@ -59,6 +59,9 @@ class Headers(MutableMapping[str, str]):
             raise KeyError(name)
         return ",".join(values) if name in self._lists else values[-1]
 
+    def __contains__(self, name: object) -> bool:
+        return bool(self.some((str(name),)))
+
     def some(self, wanted: Collection[str]) -> dict[str, str]:
         """Those of `wanted` that there are, as `get` has them, in one pass."""
         lengths = _lengths(frozenset(wanted))

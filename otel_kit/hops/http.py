@@ -78,9 +78,8 @@ def http_request(
     if known != method:
         attributes[names.HTTP_REQUEST_METHOD_ORIGINAL] = method[:32]
     optional = (host, port, url, path, version, route)
-    for name, value in zip(_OPTIONAL, optional, strict=True):
-        if value is not None:
-            attributes[name] = value
+    described = zip(_OPTIONAL, optional, strict=True)
+    attributes.update({name: value for name, value in described if value is not None})
     address = host if host is None or port is None else f"{host}:{port}"
     return Hop(
         system="http",

@@ -5,14 +5,15 @@ message.  The kit takes the parent, because an order must read as one trace, and
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
-from otel_kit.hops.hop import Carrier, Convention, Hop
+from otel_kit.hops.hop import Attributes, Carrier, Convention, Hop
 
 _log = logging.getLogger("otel_kit")
 
@@ -44,8 +45,9 @@ def outgoing(
     Who will consume it is not known here, so the server of this edge is the broker: its name in
     `OTEL_KIT_PEERS`, else the system's.
     """
-    hop = _message(system, "send", destination, carrier=carrier, peer=broker)
-    return replace(hop, attributes={**hop.attributes, **_address(broker)})
+    return _message(
+        system, "send", destination, _address(broker or ""), carrier=carrier, peer=broker
+    )
 
 
 def incoming(
@@ -72,10 +74,16 @@ def incoming(
         names.MESSAGING_PARTITION: None if partition is None else str(partition),
         names.MESSAGING_KAFKA_OFFSET: offset,
     }
-    hop = _message(system, "process", destination, carrier=carrier, peer=None)
-    attributes = {**hop.attributes, **{k: v for k, v in optional.items() if v is not None}}
-    return replace(
-        hop, attributes=attributes, sent_at=sent_at, group=group or "", delivery=delivery
+    known = {name: value for name, value in optional.items() if value is not None}
+    return _message(
+        system,
+        "process",
+        destination,
+        known,
+        carrier=carrier,
+        sent_at=sent_at,
+        group=group or "",
+        delivery=delivery,
     )
 
 
@@ -87,29 +95,28 @@ def batch(messages: Sequence[Hop]) -> Hop:
     return replace(first, carrier=None, attributes=attributes, parts=tuple(messages), delivery=None)
 
 
-def _address(broker: str | None) -> dict[str, str | int]:
-    host, _, port = (broker or "").rpartition(":")
+@lru_cache
+def _address(broker: str) -> Mapping[str, str | int]:
+    host, _, port = broker.rpartition(":")
     if not host or not port.isdigit():
         return {names.SERVER_ADDRESS: broker} if broker else {}
     return {names.SERVER_ADDRESS: host, names.SERVER_PORT: int(port)}
 
 
-def _message(
-    system: str, operation: str, destination: str, *, carrier: Carrier | None, peer: str | None
-) -> Hop:
+def _message(system: str, operation: str, destination: str, known: Attributes, **said: Any) -> Hop:
     return Hop(
         system=system,
         operation=f"{operation} {destination}",
         destination=destination,
-        carrier=carrier,
-        peer=peer,
         attributes={
             names.MESSAGING_SYSTEM: system,
             names.MESSAGING_OPERATION_NAME: operation,
             names.MESSAGING_OPERATION_TYPE: operation,
             names.MESSAGING_DESTINATION: destination,
+            **known,
         },
         convention=CONVENTION,
+        **said,
     )
 
 

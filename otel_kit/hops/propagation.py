@@ -22,6 +22,7 @@ from opentelemetry.propagators.textmap import (
     default_setter,
 )
 from opentelemetry.trace import (
+    INVALID_SPAN,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -141,15 +142,15 @@ class Propagator(TextMapPropagator):
         self, carrier: MutableMapping[str, str], context: Context, sent_ns: int | None
     ) -> None:
         """Inject into headers that may have been sent, or written by others, before."""
-        fields: dict[str, str] = {}
-        self.inject(fields, context, sent_ns=sent_ns)
-        if BAGGAGE in self._fields:
-            fields[BAGGAGE] = merged(fields.get(BAGGAGE, ""), carrier.get(BAGGAGE, ""))
-        written = {field: value for field, value in fields.items() if value}
-        for field in self._all_fields.difference(written):
-            carrier.pop(field, None)
-        for field, value in written.items():
-            carrier[field] = value
+        written: dict[str, str] = {}
+        self.inject(written, context, sent_ns=sent_ns)
+        if BAGGAGE in self._fields and BAGGAGE in carrier:
+            written[BAGGAGE] = merged(written.get(BAGGAGE, ""), carrier[BAGGAGE])
+        for field in self._all_fields:
+            if value := written.get(field):
+                carrier[field] = value
+            elif field in carrier:
+                del carrier[field]
 
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
@@ -186,12 +187,10 @@ class Propagator(TextMapPropagator):
         except Exception:  # untrusted input; anything may be in there
             found = INVALID
         if found.parent is not None:
-            values[SPAN] = span = NonRecordingSpan(found.parent)
-        else:
-            span = get_current_span(Context(values))
-            if (outer := span.get_span_context()).is_remote:
-                found = Inbound("continued", outer)
-        values[INBOUND] = found, span
+            values[SPAN] = NonRecordingSpan(found.parent)
+        elif (outer := get_current_span(Context(values)).get_span_context()).is_remote:
+            found = Inbound("continued", outer)
+        values[INBOUND] = found, values.get(SPAN, INVALID_SPAN)
         return Context(values)
 
 

@@ -1,6 +1,7 @@
 """A `Hop` with OpenTelemetry's RPC conventions (release candidate, names as of 1.44)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opentelemetry.trace import SpanKind
 
@@ -33,6 +34,7 @@ _SERVER_ERRORS = frozenset(
 )
 
 
+@lru_cache(maxsize=256)
 def _outcome(status: str, kind: SpanKind) -> Outcome:
     attributes = {names.RPC_STATUS_CODE: status}
     error_class = GRPC.get(status)

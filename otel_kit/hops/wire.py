@@ -8,6 +8,7 @@ _ENCODED = 200
 """A tracestate value has at most 256 characters (W3C), and ours carries two ids beside the name."""
 
 
+@lru_cache(maxsize=256)
 def encode_name(service: str) -> str:
     """The first 64 characters of `service` percent-encoded, fewer if they take over 200."""
     encoded = [quote(character, safe="") for character in service[:_CHARACTERS]]

@@ -7,7 +7,6 @@ from typing import Any
 import grpc
 import wrapt
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
-from opentelemetry.context import attach, detach
 from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from otel_kit import names
@@ -54,13 +53,7 @@ def _begin(hop: Hop) -> ActiveHop:
     A task of an aio server has a copy of the context in which the server was started: what was
     current there is not the parent of a call.
     """
-    token = attach(set_span_in_context(INVALID_SPAN))
-    try:
-        active = serve(hop).__enter__()
-        active.leave()
-        return active
-    finally:
-        detach(token)
+    return serve(hop).aside().begin(set_span_in_context(INVALID_SPAN))
 
 
 def _conclude(hop: ActiveHop, context: Any, error: BaseException | None) -> None:

@@ -16,17 +16,43 @@ from otel_kit.integrations._shape import Integration
 
 Begin = Callable[[Any], Answering]
 Behavior = Callable[..., Any]
+Wrap = Callable[..., Behavior]
 
 _methods = Bounded(1000)
 """A generic handler may answer to any name: those past the limit share one label."""
+_HANDLERS = 1000
 _END = object()
 
 
+class Handlers:
+    """The handlers of one server, each wrapped once, as long as there are not too many."""
+
+    def __init__(self, side: Integration, wrap: Wrap) -> None:
+        self._side, self._wrap = side, wrap
+        self._known: dict[tuple[Any, str], Any] = {}
+
+    def found(self, handler: Any, details: Any) -> Any:
+        """What is to answer in the place of `handler`."""
+        if handler is None:
+            self._side._guarded(_refused, details)
+            return None
+        return self._side._guarded(self._wrapped, handler, details.method) or handler
+
+    def _wrapped(self, handler: Any, method: str) -> Any:
+        known = self._known.get((handler, method))
+        if known is None:
+            known = _wrapped(self._side, handler, _methods(method.lstrip("/")), self._wrap)
+            if len(self._known) < _HANDLERS:
+                self._known[handler, method] = known
+        return known
+
+
 class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc, unused-ignore]
-    """Puts the handler of each call into a hop."""
+    """Puts the handler of each call of a server into a hop."""
 
     def __init__(self, side: Integration) -> None:
         self._side = side
+        self._handlers = Handlers(side, _sync)
 
     def intercept_service(self, continuation: Any, details: Any) -> Any:
         if self._side.idle():
@@ -36,7 +62,7 @@ class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc, unused-ignore]
         except Exception as error:
             self._side._guarded(_refused, details, error)
             raise
-        return _found(self._side, handler, details, _sync)
+        return self._handlers.found(handler, details)
 
 
 class AioInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-ignore]
@@ -44,6 +70,7 @@ class AioInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-i
 
     def __init__(self, side: Integration) -> None:
         self._side = side
+        self._handlers = Handlers(side, _aio)
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         if self._side.idle():
@@ -53,37 +80,29 @@ class AioInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc, unused-i
         except Exception as error:
             self._side._guarded(_refused, details, error)
             raise
-        return _found(self._side, handler, details, _aio)
+        return self._handlers.found(handler, details)
 
 
 def _refused(details: Any, error: Exception | None = None) -> None:
     """A call that reaches no handler: its method is the caller's to choose, and in no label."""
-    with serve(_incoming(details, names.OVERFLOW)) as hop:
+    with serve(_incoming(details.invocation_metadata, names.OVERFLOW)) as hop:
         hop.status("UNIMPLEMENTED" if error is None else "UNKNOWN")
         hop.end(error)
 
 
-def _incoming(details: Any, method: str) -> Hop:
-    return rpc_call(method, carrier=Metadata(list(details.invocation_metadata or ())))
+def _incoming(metadata: Any, method: str) -> Hop:
+    return rpc_call(method, carrier=Metadata(list(metadata or ())))
 
 
-def _found(side: Integration, handler: Any, details: Any, wrap: Any) -> Any:
-    if handler is None:
-        side._guarded(_refused, details)
-        return None
-    return side._guarded(_wrapped, side, handler, details, wrap) or handler
-
-
-def _wrapped(side: Integration, handler: Any, details: Any, wrap: Any) -> Any:
+def _wrapped(side: Integration, handler: Any, method: str, wrap: Wrap) -> Any:
     request = "stream" if handler.request_streaming else "unary"
     response = "stream" if handler.response_streaming else "unary"
     behavior = getattr(handler, f"{request}_{response}")
     if getattr(behavior, "experimental_non_blocking", False):
         return handler  # it answers by a callback, after it has returned
-    hop = _incoming(details, _methods(details.method.lstrip("/")))
 
     def begin(context: Any) -> Answering:
-        return Answering(side, hop, context)
+        return Answering(side, _incoming(context.invocation_metadata(), method), context)
 
     make = getattr(grpc, f"{request}_{response}_rpc_method_handler")
     wrapper = wraps(behavior)(wrap(behavior, begin, streams=handler.response_streaming))

@@ -45,9 +45,8 @@ class Outbound:
             return wrapped(*args, **kwargs)
         if iscoroutinefunction(wrapped):
             return self._awaited(hop, call, wrapped)
-        with self._verb(hop) as active:
-            if not self._current:
-                active.leave()
+        active = self._verb(hop)
+        with active if self._current else active.aside():
             result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)

@@ -41,8 +41,6 @@ server = integration.side(f"{_CONTRIB}:GrpcInstrumentorServer")
 aio_client = integration.side(f"{_CONTRIB}:GrpcAioInstrumentorClient")
 aio_server = integration.side(f"{_CONTRIB}:GrpcAioInstrumentorServer")
 
-_interceptor, _aio_interceptor = Interceptor(server), AioInterceptor(aio_server)
-
 
 @client.calls(
     "grpc._channel:_UnaryUnaryMultiCallable._blocking",
@@ -92,12 +90,14 @@ def construct_channel(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> No
 
 @server.wraps("grpc._server:_Server.__init__")
 def construct(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return _intercepted(Call.of(wrapped, instance, args, kwargs), _interceptor).proceed(wrapped)
+    call = Call.of(wrapped, instance, args, kwargs)
+    return _intercepted(call, Interceptor(server)).proceed(wrapped)
 
 
 @aio_server.wraps("grpc.aio._server:Server.__init__")
 def construct_aio(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return _intercepted(Call.of(wrapped, instance, args, kwargs), _aio_interceptor).proceed(wrapped)
+    call = Call.of(wrapped, instance, args, kwargs)
+    return _intercepted(call, AioInterceptor(aio_server)).proceed(wrapped)
 
 
 def _intercepted(call: Call, first: object) -> Call:

@@ -56,8 +56,14 @@ def request(call: Call) -> Hop:
         scheme=url.scheme,
         host=url.host,
         port=_port(url),
-        url=str(url.copy_with(username=None, password=None, query=None, fragment=None)),
+        url=_bare(url),
     )
+
+
+def _bare(url: httpx.URL) -> str:
+    """Without credentials, query and fragment; `copy_with` would parse it once more."""
+    path = url.raw_path.partition(b"?")[0].decode("ascii")
+    return f"{url.scheme}://{url.netloc.decode('ascii')}{path}"
 
 
 def _port(url: httpx.URL) -> int | None:
