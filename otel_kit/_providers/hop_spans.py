@@ -90,10 +90,11 @@ class HopSpan(_Span):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """As the SDK's."""
-        if "_attributes" in self.__dict__ or self._end_time is not None or not _plain(attributes):
-            super().set_attributes(attributes)
-        else:
+        few = len(self._plain) + len(attributes) <= _ATTRIBUTES
+        if few and _plain(attributes) and self._end_time is None and not self._has("_attributes"):
             self._plain.update(attributes)
+        else:
+            super().set_attributes(attributes)
 
     def update_name(self, name: str) -> None:
         """As the SDK's."""
@@ -104,11 +105,11 @@ class HopSpan(_Span):
 
     def end(self, end_time: int | None = None) -> None:
         """As the SDK's."""
-        if self._end_time is not None:
-            super().end(end_time)  # says so
-            return
-        self._end_time = end_time if end_time is not None else time_ns()
         made = self.__dict__
+        end_time = end_time if end_time is not None else time_ns()
+        if made.setdefault("_end_time", end_time) is not end_time:
+            super().end(end_time)  # says that it has ended
+            return
         if made.setdefault("_attributes", self._plain) is not self._plain:
             self._attributes._immutable = True  # type: ignore[union-attr]
         made.setdefault("_events", ())
@@ -117,6 +118,10 @@ class HopSpan(_Span):
             processor._on_ending(self)
         for processor in self._processors:
             processor.on_end(self)
+
+    def _has(self, name: str) -> bool:
+        """Whether it was asked for."""
+        return name in self.__dict__
 
 
 class HopSpans:
@@ -250,4 +255,5 @@ def _class_of(tracer: Tracer) -> type[HopSpan]:
     common = vars(blank)
     if not common.keys() >= _OWN or not isinstance(blank, Span):
         raise TypeError("the SDK's spans are not as they are known")
-    return type("HopSpan", (HopSpan,), {k: v for k, v in common.items() if k not in _LATER})
+    kept = {name: value for name, value in common.items() if name not in _LATER}
+    return type("HopSpan", (HopSpan,), {**kept, "__module__": __name__})

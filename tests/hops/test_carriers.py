@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_kit.hops.carriers import BytesPairs, Metadata, Pairs
+from otel_kit.hops.carriers import BytesPairs, Headers, Metadata, Pairs
 from otel_kit.hops.propagation import Propagator, inbound
 
 
@@ -79,3 +79,22 @@ def test_names_of_any_case_and_kind(make: Callable[[bytes], object]) -> None:
     assert headers["traceparent"] == "e"
     headers["traceparent"] = "f"
     assert headers.pairs == [*others, (b"traceparent", b"f")]
+
+
+@pytest.mark.parametrize("view", [Pairs, BytesPairs, Metadata])
+def test_several_are_read_in_one_pass_as_each_by_itself(view: type[Headers]) -> None:
+    """Also what stands twice, in another case, or cannot be decoded."""
+    pairs = [
+        ("traceparent", b"one"),
+        (b"TraceParent", "two"),
+        ("tracestate", "a=1"),
+        (b"tracestate", b"b=2"),
+        ("baggage", b"\xff"),
+        (7, "x"),
+        ("other", "x"),
+    ]
+    wanted = ("traceparent", "tracestate", "baggage")
+    headers = view(list(pairs))
+
+    assert headers.some(wanted) == {name: headers[name] for name in wanted if name in headers}
+    assert set(headers.some(wanted)) == {"traceparent", "tracestate"}
