@@ -173,7 +173,9 @@ def test_it_tells_what_a_span_of_the_sdk_tells(
     assert seen.told == ["start", "start", "ending", "end", "ending", "end"]
 
 
-@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF, RecordOnly()], ids=str)
+@pytest.mark.parametrize(
+    "sampler", [ALWAYS_ON, ALWAYS_OFF, RecordOnly()], ids=["on", "off", "record"]
+)
 @pytest.mark.parametrize("parent", [0, 1, 2, 3])
 def test_its_context_is_the_one_that_the_sdk_makes(sampler: Sampler, parent: int) -> None:
     """Flags, tracestate, parent and trace, for a root (0) and below parents of any flags."""
