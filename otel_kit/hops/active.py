@@ -211,23 +211,24 @@ class ActiveHop(Nested):
         twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
             return self._join(twin)
-        links = list(self.hop.links)
+        account = self._account
+        links = list(account.hop.links)
         if twin is not None:  # handled after the loop has moved on, or once more
-            self._account.kind = SpanKind.INTERNAL
+            account.kind = SpanKind.INTERNAL
             parent = twin._context if isinstance(twin, ActiveHop) else twin
-        elif self.kind in INBOUND:
+        elif account.kind in INBOUND:
             parent = self._arrive(runtime, ambient, links)
         else:
             parent = self._depart(runtime, ambient, links)
         context = Context({**parent, HOP: self})
-        begun_with = self._account.begin(saga_attributes(parent))
+        begun_with = account.begin(saga_attributes(parent))
         self.span = runtime.start_span(
-            self._account.operation, context, self.kind, begun_with, links or None
+            account.operation, context, account.kind, begun_with, links or None
         )
         self._context = self._inside = Context({**context, SPAN: self.span})
-        if self.kind in OUTBOUND and self.hop.carrier is not None:
-            self._inject(runtime, self.hop.carrier)
-        self._account.began_at, self._began = time.time(), time.perf_counter()
+        if account.kind in OUTBOUND and account.hop.carrier is not None:
+            self._inject(runtime, account.hop.carrier)
+        account.began_at, self._began = time.time(), time.perf_counter()
         return True
 
     def _join(self, twin: "ActiveHop") -> bool:
@@ -256,31 +257,31 @@ class ActiveHop(Nested):
         return carrier is not None and own in carrier.get(propagation.TRACEPARENT, "")
 
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
-        hop = self.hop
-        context = ambient
+        account, context = self._account, ambient
+        hop, consumes = account.hop, account.kind is SpanKind.CONSUMER
         if hop.carrier is not None:
             context = runtime.propagator.extract(hop.carrier, ambient)
             self._said = propagation.inbound(context)
-        self._account.server = runtime.service
-        if self.kind is SpanKind.CONSUMER:
-            self._account.add_first_lives(runtime, links)
+        account.server = runtime.service
+        if consumes:
+            account.add_first_lives(runtime, links)
         if hop.parts:
-            self._account.add_senders(runtime, links)
+            account.add_senders(runtime, links)
             return context
-        self._account.attributes[names.SPAN_PROPAGATION] = self._said.result
-        self._account.add_sender(runtime, self._said, hop)
-        if self.kind is SpanKind.CONSUMER and self._said.parent is not None:
+        account.attributes[names.SPAN_PROPAGATION] = self._said.result
+        account.add_sender(runtime, self._said, hop)
+        if consumes and self._said.parent is not None:
             surrounding = get_current_span(ambient).get_span_context()
             if surrounding.is_valid:
                 links.append(Link(surrounding))
         return context
 
     def _depart(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
-        hop = self.hop
-        default = hop.system if self.kind is SpanKind.PRODUCER else hop.destination
+        hop, produces = self.hop, self.kind is SpanKind.PRODUCER
+        default = hop.system if produces else hop.destination
         address = hop.peer or hop.destination
         self._account.server = runtime.peers.name_of(address, default or names.UNKNOWN)
-        if self.kind is SpanKind.PRODUCER and hop.carrier:
+        if produces and hop.carrier:
             created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
                 links.append(Link(created.parent))

@@ -17,9 +17,10 @@ from time import time_ns
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, SpanContext, get_current_span
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, TraceFlags, get_current_span
 
 from otel_kit.hops.edges import DURATION_BUCKETS, QUEUE_BUCKETS, Conventional, Edge, Wait
+from otel_kit.hops.keys import SPAN
 from otel_kit.hops.series import Projection, Series
 
 ATOMIC: Final[bool] = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -165,8 +166,11 @@ class Cells:
 
 
 def _of_sampled(seconds: float, messages: int, context: Context) -> Sample | None:
-    span = get_current_span(context).get_span_context()
-    return Sample(seconds, messages, time_ns(), span) if span.trace_flags.sampled else None
+    current = context.get(SPAN)
+    span = current.get_span_context() if isinstance(current, Span) else None
+    if span is None or not span.trace_flags & TraceFlags.SAMPLED:
+        return None
+    return Sample(seconds, messages, time_ns(), span)
 
 
 def _of_any(seconds: float, messages: int, context: Context) -> Sample | None:
