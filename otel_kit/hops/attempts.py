@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from opentelemetry.context import Context, get_value
+from opentelemetry.context import Context, get_current
 
 from otel_kit.hops.keys import ATTEMPT
 
@@ -17,6 +17,6 @@ class Told(ABC):
 
 def tell_attempt(server: str, context: Context | None = None) -> None:
     """Tell the attempt that `context` (None: the current one) is within, if any."""
-    attempt = get_value(ATTEMPT, context)
+    attempt = (get_current() if context is None else context).get(ATTEMPT)
     if isinstance(attempt, Told):
         attempt.called(server)

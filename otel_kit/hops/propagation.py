@@ -127,7 +127,8 @@ class Propagator(TextMapPropagator):
         instrumentation makes a PRODUCER span, it is the start of that span.
         """
         context = get_current() if context is None else context
-        span = get_current_span(context)
+        span = context.get(SPAN)
+        span = span if isinstance(span, Span) else INVALID_SPAN
         span_context = span.get_span_context()
         if span_context.is_valid and TRACEPARENT in self._fields:
             parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"
