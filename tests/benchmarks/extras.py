@@ -2,15 +2,15 @@
 
 import asyncio
 import math
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from tests.benchmarks.measure import BURST
+from tests.benchmarks import counting
+from tests.benchmarks.peers.base import BURST
 from tests.benchmarks.programs import Failed, Programs, helper
 
 MANY: Final = 100_000
@@ -20,9 +20,13 @@ _WARM_UP_S: Final = 0.5
 _REQUEST: Final = b"GET /orders/7 HTTP/1.1\r\nhost: orders.example\r\naccept: */*\r\n\r\n"
 
 
-def of_cell(cell: Mapping[str, Any]) -> dict[str, float]:
-    """What every measurement tells besides: medians."""
-    return {key: statistics.median(cell[key]) for key in ("startup_ms", "blocks_held")}
+OF_CELLS: Final = ("startup_ms", "setup_ms", "blocks_held")
+"""What every measurement tells besides."""
+
+
+def of_cell(cell: Mapping[str, Any]) -> dict[str, list[float]]:
+    """One a repetition of each."""
+    return {key: cell[key] for key in OF_CELLS}
 
 
 def under_load(programs: Programs, subject: str) -> dict[str, float]:
@@ -80,19 +84,41 @@ def _length(head: bytes) -> int:
     return next(int(value) for name, _, value in lines if name == b"content-length")
 
 
-def memory(programs: Programs, subjects: Sequence[str]) -> dict[str, dict[str, float]]:
+Figures = dict[str, dict[str, list[float]]]
+"""Subject → key → what was found."""
+
+
+def memory(programs: Programs, subjects: Sequence[str]) -> Figures:
     """MB that a process grew by in `MANY` hops; nothing where that failed."""
     assert MANY % BURST == 0
 
-    def grown(subject: str) -> dict[str, float]:
+    def grown(subject: str) -> list[float]:
         options = ("--hops", str(MANY))
         with helper("tests.benchmarks.sink") as sink:
-            try:
-                found = programs.measure(subject, "asgi", 1.0, *options, sink=sink, timeout=600)
-            except Failed as error:
-                print(f"{subject}: {error}", file=sys.stderr)
-                return {}
-        return {"grown_mb": found["grown_bytes"] / 1e6}
+            found = programs.measure(subject, "asgi", 1.0, *options, sink=sink, timeout=600)
+        return [found["grown_bytes"] / 1e6]
+
+    return _of_each(subjects, "grown_mb", grown)
+
+
+def allocations(programs: Programs, subjects: Sequence[str]) -> Figures:
+    """Of a hop, whether they are freed at once or not; nothing without valgrind, which counts."""
+    if not counting.has_valgrind():
+        return {}
+    return _of_each(
+        subjects, "allocations", lambda name: counting.allocations(programs, name, "asgi")
+    )
+
+
+def _of_each(subjects: Sequence[str], key: str, measure: Callable[[str], list[float]]) -> Figures:
+    """Two at a time; a subject that fails has none."""
+
+    def found(subject: str) -> dict[str, list[float]]:
+        try:
+            return {key: measure(subject)}
+        except Failed as error:
+            print(f"{subject}: {error}", file=sys.stderr)
+            return {}
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(subjects, pool.map(grown, subjects), strict=True))
+        return dict(zip(subjects, pool.map(found, subjects), strict=True))

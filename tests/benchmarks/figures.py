@@ -1,5 +1,6 @@
 """What the measurements say: added cost and ratios, paired within a repetition, with spread."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ BARE: Final = "bare"
 REFERENCE: Final = "contrib"
 RATIOS: Final = (1.0, 0.01, 0.0)
 """Shares of traces that are sampled."""
+UNLIKELY: Final = 3e-5
+"""Four standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,35 @@ class Results:
             return []
         return [ours - base for ours, base in zip(mine["us"], bare["us"], strict=False)]
 
-    def to_reference(self, subject: str, work: str, ratio: float) -> list[float]:
-        """Added cost as a share of the reference's at the same sampling, one a repetition."""
-        pairs = zip(
-            self.added(subject, work, ratio), self.added(REFERENCE, work, ratio), strict=False
-        )
+    def share(
+        self, subject: str, work: str, ratio: float, of: tuple[str, float] | None = None
+    ) -> list[float]:
+        """Added cost as a share of what (subject, ratio) adds, one a repetition.
+
+        Without `of` it is the reference's at the same sampling.
+        """
+        other, at = of or (REFERENCE, ratio)
+        pairs = zip(self.added(subject, work, ratio), self.added(other, work, at), strict=False)
         return [ours / theirs for ours, theirs in pairs if theirs > 0]
 
-    def lost(self, subject: str, work: str) -> int:
-        """Spans that did not arrive where all are sampled."""
-        cell = self.cell(subject, work, 1.0)
-        return 0 if cell is None else max(0, round(cell["expected"] - cell["delivered"]))
+    def expected(self, subject: str, work: str, ratio: float) -> float:
+        """Spans that should have arrived, as many a hop as where all are sampled."""
+        cell, full = self.cell(subject, work, ratio), self.cell(subject, work, 1.0)
+        return ratio * cell["hops"] * full["spans_per_hop"] if cell and full else 0
+
+    def lost(self, subject: str, work: str, ratio: float) -> int:
+        """Spans that did not arrive and should have.
+
+        Where all are sampled, every missing one.  Else whether a trace is sampled is a throw of
+        dice, and only so few that dice do not explain it count as a loss.
+        """
+        cell, expected = self.cell(subject, work, ratio), self.expected(subject, work, ratio)
+        if not cell or not expected:
+            return 0
+        lost = max(0, round(expected - cell["delivered"]))
+        traces = round(cell["hops"] / cell["hops_per_trace"])
+        arrived = math.ceil(cell["delivered"] * ratio * traces / expected)
+        return lost if ratio == 1 or chance(arrived, traces, ratio) < UNLIKELY else 0
 
     def missing(self, subject: str, work: str) -> str:
         """Why there is no such cell; empty if nobody knows."""
@@ -67,3 +88,14 @@ class Results:
             if each["subject"] == subject and each["work"] in (work, "*"):
                 return str(each["reason"])
         return ""
+
+
+def chance(most: int, of: int, share: float) -> float:
+    """That at most so many traces are sampled: the lower tail of the binomial distribution."""
+    return sum(
+        math.exp(
+            math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
+            + k * math.log(share) + (of - k) * math.log1p(-share)
+        )
+        for k in range(min(most, of) + 1)
+    )  # fmt: skip

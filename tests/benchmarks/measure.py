@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks import peers, work
-from tests.benchmarks.peers.base import Peer
+from tests.benchmarks.peers.base import BURST, Peer
 from tests.benchmarks.work.base import Work
 
-BURST: Final = 50
-"""Hops without a pause: fewer than any subject's queue holds."""
 _PAUSE_S: Final = 5e-3
 _BUSY_S: Final = 3e-4
 """CPU in a pause, above which somebody is still at work."""
+_SETTLED_S: Final = 0.1
+"""In which nothing arrives."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -32,13 +32,16 @@ async def main() -> None:
     """Measure, print."""
     options = _options()
     peer = peers.load(options.subject)
+    begun = time.process_time()
     peer.start(options.work)
+    setup_ms = (time.process_time() - begun) * 1e3
     hops = work.load(options.work)(peer, options.broker)
     await hops.open()
     startup_ms = time.process_time() * 1e3
     measured = Measured(peer, hops, options.sink)
     try:
-        print(json.dumps({"startup_ms": startup_ms, **await measured(options)}))
+        found = await measured(options)
+        print(json.dumps({"startup_ms": startup_ms, "setup_ms": setup_ms, **found}))
     finally:
         await hops.close()
     sys.stdout.flush()
@@ -65,12 +68,12 @@ class Measured:
         """Warm up, count what one burst leaves behind, then measure rounds."""
         await self._rounds(4 * BURST)
         per_hop, blocks = await self._sample()
-        before, resident = self._delivered(), _resident_bytes()
+        before, resident = await self._settled(), _resident_bytes()
         rounds = [await self._rounds(options.hops) for _ in range(options.rounds)]
         return {
             "us": rounds,
             "spans_per_hop": per_hop,
-            "delivered": self._delivered() - before,
+            "delivered": await self._settled() - before,
             "hops": options.hops * options.rounds,
             "blocks_held": blocks,
             "grown_bytes": _resident_bytes() - resident,
@@ -78,15 +81,16 @@ class Measured:
 
     async def _sample(self) -> tuple[float, float]:
         """Of one burst: spans per hop, and memory blocks per hop that are still held after it."""
+        delivered = await self._settled()
         gc.collect()
         gc.disable()
-        delivered, blocks = self._delivered(), sys.getallocatedblocks()
+        blocks = sys.getallocatedblocks()
         await self._burst()
         blocks = sys.getallocatedblocks() - blocks
         gc.enable()
         await _idle()  # some hops end a turn of the event loop later
         await asyncio.to_thread(self._peer.flush)
-        return (self._delivered() - delivered) / BURST, blocks / BURST
+        return (await self._settled() - delivered) / BURST, blocks / BURST
 
     async def _rounds(self, hops: int) -> float:
         """µs of CPU a hop, of all threads, until everything is delivered."""
@@ -101,6 +105,14 @@ class Measured:
     async def _burst(self) -> None:
         with self._peer.within(self._hops.name):
             await self._hops.burst(BURST)
+
+    async def _settled(self) -> int:
+        """Spans delivered so far; a flush may give up before the last of them has arrived."""
+        before, count = -1, self._delivered()
+        while count != before:
+            await asyncio.sleep(_SETTLED_S)
+            before, count = count, self._delivered()
+        return count
 
     def _delivered(self) -> int:
         with urllib.request.urlopen(f"{self._sink}/delivered") as answer:

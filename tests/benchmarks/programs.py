@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,9 @@ _SHOWN: Final = (
     "fastapi", "ddtrace", "logfire", "sentry-sdk", "opentelemetry-sdk",
     "opentelemetry-instrumentation-fastapi", "httpx", "grpcio", "aiokafka",
 )  # fmt: skip
+
+_COUNTING_S: Final = 180
+"""A program runs ten to fifty times slower while its instructions or allocations are counted."""
 
 
 class Failed(Exception):
@@ -78,15 +81,40 @@ class Programs:
     ) -> dict[str, Any]:
         """What `measure.py` found within `timeout` seconds.  Raises Failed."""
         where = ("--sink", sink or self._sink, "--broker", self._broker)
-        try:
-            done = subprocess.run(
-                self.command(subject, "measure", work, *where, *options),
-                cwd=_ROOT, env=self.environment(subject, ratio, sink), timeout=timeout,
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise Failed(f"took longer than {timeout} s") from error
-        if done.returncode:
-            raise Failed((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        command = self.command(subject, "measure", work, *where, *options)
+        done = _run(command, self.environment(subject, ratio, sink), timeout)
         found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return found
+
+    def count(
+        self,
+        tool: Sequence[str],
+        subject: str,
+        work: str,
+        ratio: float,
+        *,
+        hops: int,
+        rounds: int = 1,
+        **variables: str,
+    ) -> str:
+        """What `tool` said of `counted.py`, which it ran.  Raises Failed."""
+        where = ("--sink", self._sink, "--broker", self._broker)
+        options = ("--hops", str(hops), "--rounds", str(rounds))
+        command = [*tool, *self.command(subject, "counted", work, *where, *options)]
+        return _run(command, self.environment(subject, ratio) | variables, _COUNTING_S).stderr
+
+
+def _run(
+    command: Sequence[str], environment: dict[str, str], timeout: int
+) -> subprocess.CompletedProcess[str]:
+    """Raises Failed."""
+    try:
+        done = subprocess.run(
+            command, cwd=_ROOT, env=environment, timeout=timeout,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"took longer than {timeout} s") from error
+    if done.returncode:
+        raise Failed((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    return done

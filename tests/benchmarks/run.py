@@ -20,11 +20,14 @@ from typing import Any
 from rich.console import Console
 
 from tests.benchmarks import environments, extras, peers, picture, table
+from tests.benchmarks.counting import has_valgrind
 from tests.benchmarks.environments import CannotInstall
 from tests.benchmarks.figures import BARE, RATIOS, Results
 from tests.benchmarks.picture import PICTURE, RESULTS
 from tests.benchmarks.programs import Failed, Programs, helper
 from tests.benchmarks.work import WORK
+
+_NO_VALGRIND = "allocations are not counted: valgrind is not installed"
 
 
 def main() -> None:
@@ -148,13 +151,14 @@ class Bench:
 
     def _keep(self, subject: str, work: str, ratio: float, found: dict[str, Any]) -> None:
         """Add a repetition to its cell."""
-        new = {"subject": subject, "work": work, "ratio": ratio, "us": []}
+        new = {"subject": subject, "work": work, "ratio": ratio, "us": [], "spans_per_hop": 0}
         cell = self._cells.setdefault((subject, work, ratio), new)
         cell["us"].append(min(found["us"]))
-        cell["spans_per_hop"] = found["spans_per_hop"]
-        cell["expected"] = cell.get("expected", 0) + found["spans_per_hop"] * found["hops"]
-        cell["delivered"] = cell.get("delivered", 0) + found["delivered"]
-        for key in ("startup_ms", "blocks_held"):
+        cell["spans_per_hop"] = max(cell["spans_per_hop"], found["spans_per_hop"])
+        cell["hops_per_trace"] = peers.load(subject).hops_per_trace(work)
+        for key in ("hops", "delivered"):
+            cell[key] = cell.get(key, 0) + found[key]
+        for key in extras.OF_CELLS:
             cell.setdefault(key, []).append(found[key])
 
     def measure_extras(self) -> None:
@@ -165,12 +169,17 @@ class Bench:
             name for name in self._options.subjects if (name, "asgi", 1.0) in self._cells
         ]
         found = {name: extras.of_cell(self._cells[name, "asgi", 1.0]) for name in subjects}
-        for name in subjects:
-            _say(f"uvicorn under load: {name}")
-            found[name] |= extras.under_load(self._programs, name)
+        for repetition in range(self._options.repetitions):
+            for name in subjects:
+                _say(f"uvicorn under load: {name} #{repetition + 1}")
+                for key, value in extras.under_load(self._programs, name).items():
+                    found[name].setdefault(key, []).append(value)
         _say(f"memory: {extras.MANY:,} hops of each, two at a time")
         for name, grown in extras.memory(self._programs, subjects).items():
             found[name] |= grown
+        _say("allocations, two subjects at a time" if has_valgrind() else _NO_VALGRIND)
+        for name, counted in extras.allocations(self._programs, subjects).items():
+            found[name] |= counted
         self.data["extras"] = found
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
+
+BURST: Final = 50
+"""Hops without a pause: fewer than any subject's queue holds."""
 
 
 class Peer:
@@ -30,6 +33,10 @@ class Peer:
     def within(self, work: str) -> AbstractContextManager[object]:
         """What a burst of hops runs in, for subjects that record calls only within something."""
         return nullcontext()
+
+    def hops_per_trace(self, work: str) -> int:
+        """Of how many hops it decides at once whether they are sampled."""
+        return 1
 
     def flush(self) -> None:
         """Deliver everything recorded so far."""

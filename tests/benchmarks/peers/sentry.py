@@ -7,7 +7,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from tests.benchmarks.peers.base import Peer
+from tests.benchmarks.peers.base import BURST, Peer
 
 _NO_KAFKA = "Sentry has no Kafka integration"
 _SERVERS = ("asgi", "wsgi")
@@ -37,6 +37,9 @@ class Sentry(Peer):
             op="bench", name="burst"
         )
         return transaction
+
+    def hops_per_trace(self, work: str) -> int:
+        return 1 if work in _SERVERS else BURST
 
     def flush(self) -> None:
         import sentry_sdk
