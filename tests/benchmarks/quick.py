@@ -4,7 +4,7 @@
 
 The unit is a span of OpenTelemetry's SDK, with attributes and encoded, measured in the same run in
 the same way, so that machines of any speed agree.  Exits with 1 if a hop costs more than LIMIT ×
-what `recorded.json` says; `--record` writes that file.
+what `recorded.json` says of this version of Python; `--record` writes that file.
 """
 
 import argparse
@@ -60,9 +60,12 @@ def main() -> int:
         measured = ratios(_costs(method))
         if options.record:
             recorded.setdefault(method, {})[_PYTHON] = measured
-        known = recorded.get(method, {}).get(_PYTHON, {})
-        _show(method, measured, known)
-        complaints += too_dear(measured, known)
+        known = recorded.get(method, {}).get(_PYTHON)
+        _show(method, measured, known or {})
+        if known is None:
+            print(f"Nothing is recorded for Python {_PYTHON}, so nothing is judged: {RECORD}")
+        else:
+            complaints += too_dear(measured, known)
     if options.record:
         RECORDED.write_text(json.dumps(recorded, indent=1) + "\n")
     for complaint in complaints:
