@@ -15,7 +15,7 @@ METHODS = frozenset(
 """Known methods; any other is `_OTHER`, in the span's name `HTTP`."""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)  # an `HTTPStatus` equals a number
 def _outcome(status: int, kind: SpanKind) -> Outcome:
     attributes = {names.HTTP_RESPONSE_STATUS_CODE: status}
     error_class = classify_http(status)

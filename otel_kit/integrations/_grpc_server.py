@@ -29,7 +29,7 @@ class Handlers:
 
     def __init__(self, side: Integration, wrap: Wrap) -> None:
         self._side, self._wrap = side, wrap
-        self._known: dict[tuple[Any, str], Any] = {}
+        self._known: dict[tuple[int, str], tuple[Any, Any]] = {}
 
     def found(self, handler: Any, details: Any) -> Any:
         """What is to answer in the place of `handler`."""
@@ -39,12 +39,14 @@ class Handlers:
         return self._side._guarded(self._wrapped, handler, details.method) or handler
 
     def _wrapped(self, handler: Any, method: str) -> Any:
-        known = self._known.get((handler, method))
-        if known is None:
-            known = _wrapped(self._side, handler, _methods(method.lstrip("/")), self._wrap)
-            if len(self._known) < _HANDLERS:
-                self._known[handler, method] = known
-        return known
+        key = id(handler), method  # a handler need not be hashable
+        known = self._known.get(key)
+        if known is not None and known[0] is handler:
+            return known[1]
+        wrapped = _wrapped(self._side, handler, _methods(method.lstrip("/")), self._wrap)
+        if len(self._known) < _HANDLERS:
+            self._known[key] = handler, wrapped
+        return wrapped
 
 
 class Interceptor(grpc.ServerInterceptor):  # type: ignore[misc, unused-ignore]
