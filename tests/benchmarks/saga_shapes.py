@@ -48,7 +48,7 @@ def requests(
     spans: dict[str, list[Span]] = {}
     logs: list[LogRecord] = []
     for number in numbers:
-        for service, span, log in _saga(number, start_ns + number * every_ns):
+        for service, span, log in saga(number, start_ns + number * every_ns):
             spans.setdefault(service, []).append(span)
             logs += log
     for service, found in spans.items():
@@ -66,7 +66,8 @@ def saga_name(number: int) -> str:
     return {0: "return", 1: "refund"}.get(number % 20, "order")
 
 
-def _saga(number: int, start_ns: int) -> Iterator[tuple[str, Span, list[LogRecord]]]:
+def saga(number: int, start_ns: int) -> Iterator[tuple[str, Span, list[LogRecord]]]:
+    """Each span of one saga with its service, and the events of the steps among them."""
     rng = random.Random(number)
     traces = [rng.randbytes(16) for _ in range(3)]
     about = {"saga.id": f"order-{number:08d}", "saga.name": saga_name(number)}
