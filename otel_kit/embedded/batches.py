@@ -1,6 +1,6 @@
 """What decoding hands to the store: compressed blocks and what must be indexed of them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 OUTCOMES: Final = frozenset({"completed", "compensated", "partially_compensated", "failed"})
@@ -31,17 +31,15 @@ class TraceSlice:
     errors: int = 0
     operations: set[tuple[str, str, int]] = field(default_factory=set)
 
-    def copy(self) -> "TraceSlice":
-        """An independent copy: a batch whose commit fails is written again."""
-        return replace(self, operations=set(self.operations))
-
-    def merge(self, other: "TraceSlice") -> None:
-        """Take in what another batch says about the same trace."""
-        self.started_ns = min(self.started_ns, other.started_ns)
-        self.ended_ns = max(self.ended_ns, other.ended_ns)
-        self.spans += other.spans
-        self.errors += other.errors
-        self.operations |= other.operations
+    def __add__(self, other: "TraceSlice") -> "TraceSlice":
+        """What two batches say; a new slice, as a batch whose commit fails is written again."""
+        return TraceSlice(
+            min(self.started_ns, other.started_ns),
+            max(self.ended_ns, other.ended_ns),
+            self.spans + other.spans,
+            self.errors + other.errors,
+            self.operations | other.operations,
+        )
 
 
 class StepSeen(NamedTuple):

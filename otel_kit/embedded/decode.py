@@ -6,20 +6,21 @@ touches the disk or the network.
 """
 
 from collections.abc import Iterable
-from typing import Final, TypeVar
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData, ScopeLogs
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
 
 from otel_kit.embedded import blocks, otlp, sagas_index
 from otel_kit.embedded.batches import Block, LogBatch, TraceBatch, TraceSlice
 from otel_kit.embedded.config import BLOCK_SPANS, MAX_NAME
 from otel_kit.embedded.frames import check_elements
 from otel_kit.embedded.problems import Malformed
+from otel_kit.embedded.span_views import INDEXED, PACKED
 
 __all__ = [
     "ExportLogsServiceRequest",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=Message)
+_Packed: TypeAlias = tuple[bytes, bytes]
+"""A span's trace id and the span as it came."""
+_trace_id: Final = itemgetter(0)
 
 _MAX_TIME: Final = 2**63 - 1
 """The year 2262; SQLite's integers end here."""
@@ -49,33 +53,37 @@ def parse(kind: type[M], body: bytes) -> M:
 
 def index_traces(request: ExportTraceServiceRequest) -> TraceBatch:
     """Validate, group and index the spans of one request."""
-    batch, packer = TraceBatch(), _Packer()
-    for group in request.resource_spans:
+    batch, packer, body = TraceBatch(), _Packer(), request.SerializeToString()
+    packed, indexed = PACKED.FromString(body), INDEXED.FromString(body)
+    for group, facts in zip(packed.resource_spans, indexed.resource_spans, strict=True):
         service = otlp.service_name(group.resource)[:MAX_NAME]
-        for scope_spans in group.scope_spans:
-            valid = _index_spans(scope_spans.spans, service, batch)
+        for scope_spans, views in zip(group.scope_spans, facts.scope_spans, strict=True):
+            valid = _index_spans(views.spans, scope_spans.spans, service, batch)
             packer.add(group, scope_spans, valid)
     batch.blocks = packer.finish()
     return batch
 
 
-def _index_spans(spans: Iterable[Span], service: str, batch: TraceBatch) -> list[Span]:
+def _index_spans(
+    spans: Iterable[Any], data: Iterable[bytes], service: str, batch: TraceBatch
+) -> list[_Packed]:
     valid = []
-    for span in spans:
-        fault = _span_fault(span)
+    for span, packed in zip(spans, data, strict=True):
+        trace_id = span.trace_id
+        fault = _span_fault(span, trace_id)
         if fault:
             batch.rejected.add(fault)
             continue
-        valid.append(span)
-        _index_span(span, service, batch)
+        valid.append((trace_id, packed))
+        _index_span(span, trace_id, service, batch)
     return valid
 
 
-def _index_span(span: Span, service: str, batch: TraceBatch) -> None:
+def _index_span(span: Any, trace_id: bytes, service: str, batch: TraceBatch) -> None:
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
-    trace = batch.traces.get(span.trace_id)
+    trace = batch.traces.get(trace_id)
     if trace is None:
-        trace = batch.traces[span.trace_id] = TraceSlice(start, end)
+        trace = batch.traces[trace_id] = TraceSlice(start, end)
     if start < trace.started_ns:
         trace.started_ns = start
     if end > trace.ended_ns:
@@ -84,11 +92,11 @@ def _index_span(span: Span, service: str, batch: TraceBatch) -> None:
     if span.status.code == otlp.STATUS_ERROR:
         trace.errors += 1
     trace.operations.add((service, span.name[:MAX_NAME], span.kind))
-    sagas_index.index_span(span, batch.sagas)
+    sagas_index.index_span(span, trace_id, start, end, batch.sagas)
 
 
-def _span_fault(span: Span) -> str:
-    trace_id, span_id = span.trace_id, span.span_id
+def _span_fault(span: Any, trace_id: bytes) -> str:
+    span_id = span.span_id
     if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "a span's trace_id must be 16 bytes and not all zero"
     if len(span_id) != 8 or span_id == _NO_SPAN:
@@ -104,13 +112,13 @@ class _Packer:
     """Fills blocks of `BLOCK_SPANS` spans, those of one trace side by side."""
 
     def __init__(self) -> None:
-        self._data = TracesData()
+        self._data = PACKED()
         self._trace_ids: set[bytes] = set()
         self._spans = 0
-        self._group: ResourceSpans | None = None
+        self._group: Any = None
         self._blocks: list[Block] = []
 
-    def add(self, group: ResourceSpans, scope_spans: ScopeSpans, spans: list[Span]) -> None:
+    def add(self, group: Any, scope_spans: Any, spans: list[_Packed]) -> None:
         spans.sort(key=_trace_id)
         while spans:
             room = BLOCK_SPANS - self._spans
@@ -119,31 +127,27 @@ class _Packer:
             if self._spans == BLOCK_SPANS:
                 self._flush()
 
-    def _append(self, group: ResourceSpans, scope_spans: ScopeSpans, spans: list[Span]) -> None:
+    def _append(self, group: Any, scope_spans: Any, spans: list[_Packed]) -> None:
         if self._group is not group:
             self._group = group
             target = self._data.resource_spans.add(schema_url=group.schema_url)
             target.resource.CopyFrom(group.resource)
         scope = self._data.resource_spans[-1].scope_spans.add(schema_url=scope_spans.schema_url)
         scope.scope.CopyFrom(scope_spans.scope)
-        scope.spans.extend(spans)
+        scope.spans.extend([packed for _, packed in spans])
         self._spans += len(spans)
-        self._trace_ids.update(span.trace_id for span in spans)
+        self._trace_ids.update([trace_id for trace_id, _ in spans])
 
     def _flush(self) -> None:
         data = blocks.compress(self._data.SerializeToString())
         self._blocks.append(Block(data, frozenset(self._trace_ids), self._spans))
-        self._data, self._trace_ids, self._spans, self._group = TracesData(), set(), 0, None
+        self._data, self._trace_ids, self._spans, self._group = PACKED(), set(), 0, None
 
     def finish(self) -> list[Block]:
         """Every block; the last one may be short."""
         if self._spans:
             self._flush()
         return self._blocks
-
-
-def _trace_id(span: Span) -> bytes:
-    return span.trace_id
 
 
 def index_logs(request: ExportLogsServiceRequest) -> LogBatch:

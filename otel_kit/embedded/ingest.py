@@ -4,6 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 
+from otel_kit.embedded import bulk
 from otel_kit.embedded.batches import Block, LogBatch, SagaSlice, TraceBatch, TraceSlice
 from otel_kit.embedded.config import MAX_OPERATIONS, MAX_SERVICES
 
@@ -13,7 +14,6 @@ _TRACE = """
         started_at = min(started_at, excluded.started_at),
         ended_at = max(ended_at, excluded.ended_at),
         spans = spans + excluded.spans, errors = errors + excluded.errors
-    RETURNING id, spans
 """
 _SAGA = """
     INSERT INTO sagas
@@ -28,7 +28,6 @@ _SAGA = """
         outcome_at = max(outcome_at, excluded.outcome_at),
         compensating = max(compensating, excluded.compensating),
         retries = retries + excluded.retries
-    RETURNING id
 """
 _STEP = """
     INSERT INTO saga_steps (saga, span_id, step, kind, compensates, started_at, ended_at, failed)
@@ -40,10 +39,13 @@ _STEP = """
         failed = max(failed, excluded.failed)
 """
 _SAGA_STAYS_ACTIVE = """
-    UPDATE sagas SET active_at = t.ended_at FROM traces t
-    WHERE t.id = ? AND active_at < t.ended_at
-    AND sagas.id IN (SELECT saga FROM saga_traces WHERE trace = t.id)
+    UPDATE sagas SET active_at = seen.ended_at FROM
+        (SELECT saga, max(t.ended_at) AS ended_at FROM saga_traces JOIN traces t ON t.id = trace
+         WHERE trace IN ({}) GROUP BY saga) AS seen
+    WHERE sagas.id = seen.saga AND active_at < seen.ended_at
 """
+_TRACE_IDS = "SELECT trace_id, id FROM traces WHERE trace_id IN ({})"
+_SAGA_IDS = "SELECT saga_id, id FROM sagas WHERE saga_id IN ({})"
 
 
 class Counters:
@@ -120,54 +122,54 @@ class Ingest:
         """Write the spans of several requests."""
         batches = list(batches)
         merged = _merge(batches)
-        ids = {trace_id: self._trace(trace_id, merged[trace_id]) for trace_id in merged}
+        ids = self._traces(merged)
         self._index(ids, merged)
-        for block in (block for batch in batches for block in batch.blocks):
-            self._block(block, ids)
-        links: list[tuple[int, int]] = []
-        for saga, row in self._sagas(batches):
-            links += [(row, ids[trace_id]) for trace_id in saga.traces]
-        self._many("INSERT OR IGNORE INTO saga_traces VALUES (?, ?)", links)
-        self._many(_SAGA_STAYS_ACTIVE, [(row,) for row in ids.values()])
+        self._blocks([block for batch in batches for block in batch.blocks], ids)
+        links = [
+            (row, ids[trace_id]) for saga, row in self._sagas(batches) for trace_id in saga.traces
+        ]
+        bulk.insert_pairs(self._connection, "saga_traces", links)
+        list(bulk.with_keys(self._connection, _SAGA_STAYS_ACTIVE, list(ids.values())))
 
-    def _trace(self, trace_id: bytes, trace: TraceSlice) -> int:
-        row = (trace_id, trace.started_ns, trace.ended_ns, trace.spans, trace.errors)
-        rowid, spans = self._connection.execute(_TRACE, row).fetchone()
-        self.counters.add(spans=trace.spans, traces=int(spans == trace.spans))
-        return int(rowid)
+    def _traces(self, merged: dict[bytes, TraceSlice]) -> dict[bytes, int]:
+        """Write what is known of each trace; returns their row ids."""
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM traces").fetchone()
+        rows = [
+            (trace_id, trace.started_ns, trace.ended_ns, trace.spans, trace.errors)
+            for trace_id, trace in merged.items()
+        ]
+        self._many(_TRACE, rows)
+        ids = dict(bulk.with_keys(self._connection, _TRACE_IDS, list(merged)))
+        spans = sum(trace.spans for trace in merged.values())
+        self.counters.add(spans=spans, traces=sum(row > last for row in ids.values()))
+        return ids
 
     def _index(self, ids: dict[bytes, int], merged: dict[bytes, TraceSlice]) -> None:
         services, operations = set(), set()
         for trace_id, trace in merged.items():
             row = ids[trace_id]
-            for name in trace.operations:
-                service, operation = self._names.find(name)
-                services.add((service, row))
-                operations.add((operation, row))
-        known = [pair for pair in services if pair[0] is not None]
-        self._many("INSERT OR IGNORE INTO trace_services VALUES (?, ?)", known)
-        known = [pair for pair in operations if pair[0] is not None]
-        self._many("INSERT OR IGNORE INTO trace_operations VALUES (?, ?)", known)
+            found = [self._names.find(name) for name in trace.operations]
+            services.update([(service, row) for service, _ in found if service is not None])
+            operations.update([(name, row) for _, name in found if name is not None])
+        bulk.insert_pairs(self._connection, "trace_services", services)
+        bulk.insert_pairs(self._connection, "trace_operations", operations)
 
-    def _block(self, block: Block, ids: dict[bytes, int]) -> None:
-        traces = [ids[trace_id] for trace_id in block.trace_ids]
-        sql = "INSERT INTO blocks (last_trace, data) VALUES (?, ?)"
-        rowid = self._connection.execute(sql, (max(traces), block.data)).lastrowid
-        self._many("INSERT INTO trace_blocks VALUES (?, ?)", [(t, rowid) for t in traces])
+    def _blocks(self, blocks: list[Block], ids: dict[bytes, int]) -> None:
+        sql, links = "INSERT INTO blocks (last_trace, data) VALUES (?, ?)", []
+        for block in blocks:
+            traces = [ids[trace_id] for trace_id in block.trace_ids]
+            rowid = self._connection.execute(sql, (max(traces), block.data)).lastrowid
+            links += [(trace, rowid) for trace in traces]
+        bulk.insert_pairs(self._connection, "trace_blocks", links)
 
     def _sagas(self, batches: Iterable[TraceBatch | LogBatch]) -> list[tuple[SagaSlice, int]]:
         """Write what is known of each saga; returns them with their row ids."""
         seen = [(key, saga) for batch in batches for key, saga in batch.sagas.items()]
-        written = [(saga, self._saga(saga_id, saga)) for saga_id, saga in seen]
-        steps = [(row, *step) for saga, row in written for step in saga.steps]
+        self._many(_SAGA, [_saga_row(key, saga) for key, saga in seen])
+        ids = dict(bulk.with_keys(self._connection, _SAGA_IDS, list({key for key, _ in seen})))
+        steps = [(ids[key], *step) for key, saga in seen for step in saga.steps]
         self._many(_STEP, steps)
-        return written
-
-    def _saga(self, saga_id: str, saga: SagaSlice) -> int:
-        times = (saga.started_ns, saga.active_ns)
-        told = (saga.outcome, saga.outcome_ns, saga.compensating, saga.retries)
-        found = self._connection.execute(_SAGA, (saga_id, saga.name, *times, *told))
-        return int(found.fetchone()[0])
+        return [(saga, ids[key]) for key, saga in seen]
 
     def logs(self, batch: LogBatch) -> None:
         """Write the log records of one request."""
@@ -188,12 +190,16 @@ class Ingest:
         self._connection.executemany(sql, rows)
 
 
+def _saga_row(saga_id: str, saga: SagaSlice) -> tuple[object, ...]:
+    times = (saga.started_ns, saga.active_ns)
+    told = (saga.outcome, saga.outcome_ns, saga.compensating, saga.retries)
+    return (saga_id, saga.name, *times, *told)
+
+
 def _merge(batches: list[TraceBatch]) -> dict[bytes, TraceSlice]:
     merged: dict[bytes, TraceSlice] = {}
     for batch in batches:
         for trace_id, trace in batch.traces.items():
-            if trace_id in merged:
-                merged[trace_id].merge(trace)
-            else:
-                merged[trace_id] = trace.copy()
+            known = merged.get(trace_id)
+            merged[trace_id] = trace if known is None else known + trace
     return merged

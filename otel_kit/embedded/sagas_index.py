@@ -1,114 +1,110 @@
 """Finds the saga attributes on spans and log records; pure."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_kit import names
 from otel_kit.embedded import otlp
 from otel_kit.embedded.batches import COMPENSATION, STEP_KINDS, SagaSlice, StepSeen
 from otel_kit.embedded.config import MAX_NAME
 
-_KEYS: Final = frozenset(
-    {
-        names.SAGA_ID,
-        names.SAGA_NAME,
-        names.SAGA_STEP,
-        names.SAGA_STEP_KIND,
-        names.SAGA_COMPENSATES,
-        names.SAGA_OUTCOME,
-        names.SPAN_RETRY_ATTEMPT,
-    }
-)
+_Found: TypeAlias = Mapping[str, AnyValue]
 
 
-def index_span(span: Span, sagas: dict[str, SagaSlice]) -> None:
-    """Add what one span says about the saga it names, if it names one."""
+def index_span(
+    span: Any, trace_id: bytes, start: int, end: int, sagas: dict[str, SagaSlice]
+) -> None:
+    """Add what one span (of `span_views.INDEXED`) says about the saga it names, if it names one.
+
+    Its trace id and times are given because each look at a message takes time.
+    """
     for event in span.events:
         if event.name == names.EVENT_SAGA_FINISHED:
-            _index_finish(event, span, sagas)
-    found = _saga_attributes(span.attributes)
-    if names.SAGA_ID not in found:
-        return
-    start, end = span.start_time_unix_nano, span.end_time_unix_nano
+            _index_finish(event, trace_id, start, end, sagas)
+    found = span.attributes
     saga = _slice(found, sagas, start, end)
     if saga is None:
         return
-    saga.traces.add(span.trace_id)
-    if outcome := found.get(names.SAGA_OUTCOME):
-        saga.saw_outcome(outcome, end)
-    if names.SPAN_RETRY_ATTEMPT in found:
-        saga.retries += _is_repeat(found[names.SPAN_RETRY_ATTEMPT])
-    if names.SAGA_STEP in found:
+    saga.traces.add(trace_id)
+    if (outcome := found.get(names.SAGA_OUTCOME)) is not None:
+        saga.saw_outcome(otlp.text(outcome), end)
+    if (attempt := found.get(names.SPAN_RETRY_ATTEMPT)) is not None:
+        saga.retries += _is_repeat(otlp.text(attempt))
+    if (step := found.get(names.SAGA_STEP)) is not None:
         failed = span.status.code == otlp.STATUS_ERROR
-        _index_step(saga, found, span.span_id, start, end, failed)
+        _index_step(saga, otlp.text(step), found, span.span_id, start, end, failed)
 
 
 def _index_step(
     saga: SagaSlice,
-    found: dict[str, str],
+    step: str,
+    found: _Found,
     span_id: bytes,
     started_ns: int,
     ended_ns: int | None = None,
     failed: bool = False,
 ) -> None:
-    step, kind = found[names.SAGA_STEP][:MAX_NAME], found.get(names.SAGA_STEP_KIND)
+    kind = _text(found, names.SAGA_STEP_KIND)
     if not step or kind not in STEP_KINDS:
         return
-    undone = found.get(names.SAGA_COMPENSATES, "")[:MAX_NAME] if kind == COMPENSATION else ""
-    saga.saw_step(StepSeen(span_id, step, kind, undone, started_ns, ended_ns, failed))
+    undone = _text(found, names.SAGA_COMPENSATES)[:MAX_NAME] if kind == COMPENSATION else ""
+    seen = StepSeen(span_id, step[:MAX_NAME], kind, undone, started_ns, ended_ns, failed)
+    saga.saw_step(seen)
 
 
 def _is_repeat(attempt: str) -> bool:
     return attempt.isdecimal() and attempt.lstrip("0") not in ("", "1")
 
 
-def _index_finish(event: Span.Event, span: Span, sagas: dict[str, SagaSlice]) -> None:
+def _index_finish(
+    event: Any, trace_id: bytes, start: int, end: int, sagas: dict[str, SagaSlice]
+) -> None:
     """The event names its saga: a batch handler may finish several within one span."""
-    found = _saga_attributes(event.attributes)
-    at = min(event.time_unix_nano, span.end_time_unix_nano)
-    saga = _slice(found, sagas, span.start_time_unix_nano, at)
+    found = event.attributes
+    at = min(event.time_unix_nano, end)
+    saga = _slice(found, sagas, start, at)
     if saga is not None:
-        saga.traces.add(span.trace_id)
-        saga.saw_outcome(found.get(names.SAGA_OUTCOME, ""), at)
+        saga.traces.add(trace_id)
+        saga.saw_outcome(_text(found, names.SAGA_OUTCOME), at)
 
 
 def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
     """Add what one log record, kept in `block`, says about the saga it names."""
-    found = _saga_attributes(log.attributes)
+    found = {pair.key: pair.value for pair in log.attributes}
     at = otlp.log_time(log)
     saga = _slice(found, sagas, at, at)
     if saga is None:
         return
     saga.log_blocks.add(block)
-    if names.SAGA_STEP in found and otlp.event_name(log) == names.EVENT_STEP_STARTED:
-        _index_step(saga, found, log.span_id, at)
+    step = _text(found, names.SAGA_STEP)
+    if step and otlp.event_name(log) == names.EVENT_STEP_STARTED:
+        _index_step(saga, step, found, log.span_id, at)
 
 
-def _saga_attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        key = pair.key
-        if key in _KEYS:
-            found[key] = pair.value.string_value or otlp.text(pair.value)
-    return found
+def _text(found: _Found, key: str) -> str:
+    value = found.get(key)
+    if value is None:
+        return ""
+    return value.string_value or otlp.text(value)
 
 
-def _slice(
-    found: dict[str, str], sagas: dict[str, SagaSlice], start: int, end: int
-) -> SagaSlice | None:
-    saga_id = found.get(names.SAGA_ID, "")
-    if not saga_id or len(saga_id) > MAX_NAME:
+def _slice(found: _Found, sagas: dict[str, SagaSlice], start: int, end: int) -> SagaSlice | None:
+    named = found.get(names.SAGA_ID)
+    if named is None:
         return None
+    saga_id = named.string_value or otlp.text(named)
     saga = sagas.get(saga_id)
     if saga is None:
+        if not saga_id or len(saga_id) > MAX_NAME:
+            return None
         saga = sagas[saga_id] = SagaSlice(start, start)
     if start < saga.started_ns:
         saga.started_ns = start
     if end > saga.active_ns:
         saga.active_ns = end
-    saga.name = saga.name or found.get(names.SAGA_NAME, "")[:MAX_NAME]
+    if not saga.name:
+        saga.name = _text(found, names.SAGA_NAME)[:MAX_NAME]
     return saga
