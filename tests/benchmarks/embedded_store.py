@@ -4,7 +4,7 @@
 
 The collector is a process of its own, on the cores that this one may use; what it costs is its CPU
 time, all threads, from the socket to the disk.  A directory that has a store is not filled again.
-Exits with 1 if a figure is beyond its `_LIMITS`.
+Exits with 1 if a figure misses its goal.
 """
 
 import argparse
@@ -39,10 +39,15 @@ _ASKED: Final = 100
 _PAUSE_S: Final = 0.05
 """Between two questions, as of a person who looks at a page of several."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_LIMITS: Final = {"a saga by id": 50.0, "the list of sagas": 300.0, "a trace by id": 20.0}
-"""ms, of 95 in 100; a saga by id 20 up to a million spans."""
+_LIMITS_MS: Final = {"a saga by id": 20.0, "the list of sagas": 300.0, "a trace by id": 20.0}
+"""For 95 of 100 questions."""
+_LARGE: Final = 1_000_000
+_LARGE_SAGA_MS: Final = 50.0
+"""For a saga by id out of more spans than that."""
 _MIN_RATE: Final = 100_000
+"""Spans a CPU second."""
 _MAX_START_S: Final = 2.0
+"""Of the whole program, interpreter included."""
 
 
 def main() -> int:
@@ -51,6 +56,7 @@ def main() -> int:
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
+    sys.setswitchinterval(1e-4)  # who asks must not wait for who makes spans
     with tempfile.TemporaryDirectory() as temporary:
         data = options.data or Path(temporary)
         good = [] if any(data.glob("*.db")) else [_filled(data, options.spans)]
@@ -159,36 +165,49 @@ def _print_step(total: int, spans: int, last: Usage, now: Usage) -> None:
 
 def _asked(data: Path, spans: int) -> bool:
     with _collector(data) as child, Sender(child.client.otlp_http_url) as sender:
-        done = threading.Event()
-        asking = threading.Thread(target=_ask, args=[child.client.query_url, sender, done])
+        asking = Asking(child.client.query_url, sender)
         asking.start()
-        before, sent = Usage(child.process.pid), 0
-        for batch in saga_stream.batches(10**9, time.time_ns()):
+        first, sent = Usage(child.process.pid), 0
+        for batch in saga_stream.batches(sys.maxsize, time.time_ns()):
             sender.send(batch)
             sent += batch.spans
-            if done.is_set():
+            if not asking.is_alive():
                 break
-        now = Usage(child.process.pid)
-        _print_step(sent, sent, before, now)
-        asking.join()
-    return True
+        _print_step(sent, sent, first, Usage(child.process.pid))
+    return asking.print(spans)
 
 
-def _ask(url: str, sender: Sender, done: threading.Event) -> None:
-    times: dict[str, list[float]] = {}
-    with httpx.Client(base_url=url, timeout=20) as client:
-        while len(sender.stored) < 100:
-            time.sleep(_PAUSE_S)
-        for _ in range(_ASKED):
-            for name, path in _questions(random.choice(sender.stored)):
-                began = time.perf_counter()
-                client.get(path).raise_for_status()
-                times.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
+class Asking(threading.Thread):
+    """Somebody who looks at sagas and traces that have just come in."""
+
+    def __init__(self, url: str, sender: Sender) -> None:
+        super().__init__()
+        self._url = url
+        self._sender = sender
+        self._times: dict[str, list[float]] = {}
+
+    def run(self) -> None:
+        """Ask every question `_ASKED` times."""
+        with httpx.Client(base_url=self._url, timeout=20) as client:
+            while len(self._sender.stored) < _ASKED:
                 time.sleep(_PAUSE_S)
-    for name, found in times.items():
-        p95 = statistics.quantiles(found, n=20)[-1]
-        print(f"{statistics.median(found):7.1f} ms  p95 {p95:7.1f} ms  {name}")
-    done.set()
+            for _ in range(_ASKED):
+                for name, path in _questions(random.choice(self._sender.stored)):
+                    began = time.perf_counter()
+                    client.get(path).raise_for_status()
+                    took = time.perf_counter() - began
+                    self._times.setdefault(name, []).append(took * 1e3)
+                    time.sleep(_PAUSE_S)
+
+    def print(self, spans: int) -> bool:
+        """Print a line for each question; whether all were answered in time."""
+        good = bool(self._times)
+        for name, found in self._times.items():
+            p95 = statistics.quantiles(found, n=20)[-1]
+            print(f"{statistics.median(found):7.1f} ms  p95 {p95:7.1f} ms  {name}")
+            large = spans > _LARGE and name == "a saga by id"
+            good = good and p95 <= (_LARGE_SAGA_MS if large else _LIMITS_MS[name])
+        return good
 
 
 def _questions(batch: Batch) -> Iterator[tuple[str, str]]:

@@ -41,13 +41,17 @@ def saga_id(number: int) -> str:
 
 
 def batches(spans: int, start_ns: int) -> Iterator[Batch]:
-    """Requests of `BATCH` spans of one service each, `spans` together; the rest is never sent."""
+    """Requests of `BATCH` spans of one service each, `spans` together; the rest is never sent.
+
+    The sagas begin at `start_ns`; their ids are others each time.
+    """
+    first = random.randrange(10**8)
     moulds = [list(_moulds(number)) for number in range(_VARIANTS)]
     waiting: dict[str, list[bytes]] = {}
     sent = 0
     for number in itertools.count():
         ids, at = [os.urandom(16) for _ in range(3)], start_ns + number * EVERY_NS
-        name = saga_id(number)
+        name = saga_id(first + number)
         for mould in moulds[number % _VARIANTS]:
             found = waiting.setdefault(mould.service, [])
             found.append(mould.cast(ids, name.encode(), at))
