@@ -144,10 +144,9 @@ class SpanEncoder:
 
     def _usual(self, span: ReadableSpan) -> bytes:
         context, parent = span.context, span.parent
-        if (type(span) is not ReadableSpan and not isinstance(span, HopSpan)) or not (
-            context and span.start_time and span.end_time
-        ):
+        if not (_is_known(span) and context and span.start_time and span.end_time):
             raise _Unusual
+        usual = type(span._attributes) is dict and span._events == () == span._links
         parts = [
             _TRACE_ID,
             context.trace_id.to_bytes(16, "big"),
@@ -159,14 +158,21 @@ class SpanEncoder:
             _KIND[span.kind.value],
             _TIMES.pack(_START, span.start_time, _END, span.end_time),
             repeated(_ATTRIBUTE, self._attributes(span.attributes)),
+            b"" if usual else self._rest(span),
+            _status(span.status),
+            _FLAGS,
+            _REMOTE if parent and parent.is_remote else _LOCAL,
+        ]
+        return b"".join(parts)
+
+    def _rest(self, span: ReadableSpan) -> bytes:
+        """Events, links, and how much of all was dropped: the spans of hops have none of it."""
+        parts = [
             _number(10, span.dropped_attributes),
             b"".join([_message(11, self._event(event)) for event in (span._events or ())]),
             _number(12, span.dropped_events),
             b"".join([_message(13, self._link(link)) for link in (span._links or ())]),
             _number(14, span.dropped_links),
-            _status(span.status),
-            _FLAGS,
-            _REMOTE if parent and parent.is_remote else _LOCAL,
         ]
         return b"".join(parts)
 
@@ -202,6 +208,12 @@ class SpanEncoder:
             + tag(6, FIXED32)
             + (_REMOTE if link.context.is_remote else _LOCAL)
         )
+
+
+def _is_known(span: ReadableSpan) -> bool:
+    """Of subclasses only the kit's: another one may say anything."""
+    kind = type(span)
+    return kind is ReadableSpan or kind.__base__ is HopSpan
 
 
 def _message(field: int, content: bytes) -> bytes:
