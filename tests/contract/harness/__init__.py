@@ -14,16 +14,18 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 
-CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, GrpcSync, GrpcAio]
+CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, Requests, GrpcSync, GrpcAio]
 """Libraries that send requests."""
-SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, GrpcSyncServer, GrpcAioServer]
+SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, Flask, GrpcSyncServer, GrpcAioServer]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""
