@@ -34,6 +34,7 @@ _DEEPEST = 20
 class Seen:
     """What a framework says of a request that is under way."""
 
+    method: str
     route: str | None = None
     """The template of the matched path."""
     error: BaseException | None = None
@@ -41,8 +42,15 @@ class Seen:
     whole: object = None
     """The iterable of an answer that is made already: no code of the application's is in it."""
 
+    def end(self, hop: ActiveHop, error: BaseException | None = None) -> None:
+        """End the request's hop; `error` is what the server is about to see."""
+        if self.route is not None:
+            hop.routed(operation(self.method, self.route), {names.HTTP_ROUTE: self.route})
+        hop.end(error or self.error)
+        self.error = self.whole = None  # no cycle for the garbage collector
 
-class Headers(MutableMapping[str, str]):
+
+class EnvironHeaders(MutableMapping[str, str]):
     """The headers in an environ by lower-case name; those of one name are one list already."""
 
     def __init__(self, environ: Environ) -> None:
@@ -78,7 +86,7 @@ def request(environ: Environ) -> Hop:
     _, _, version = environ.get("SERVER_PROTOCOL", "").partition("/")
     return http_request(
         _method(environ),
-        carrier=Headers(environ),
+        carrier=EnvironHeaders(environ),
         scheme=environ.get("wsgi.url_scheme", "http"),
         path=_text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")),
         version=version or None,
@@ -116,18 +124,17 @@ def _described(app: Any, environ: Environ) -> Hop | None:
 
 
 def _traced(guard: Guard, hop: Hop, proceed: App, environ: Environ, start_response: Any) -> Any:
-    """Run `proceed` as the handler of one hop, which the iterable may have to end."""
-    environ[SEEN] = seen = Seen()
+    """Run `proceed` as the handler of one hop, which its answer may have to end."""
+    environ[SEEN] = seen = Seen(_method(environ))
     with serve(hop) as active:
         try:
             result = proceed(environ, _answering(guard, active, start_response))
-        finally:
-            guard(_routed, active, environ, seen.route)
-            error, whole = seen.error, seen.whole
-            seen.error = seen.whole = None  # no cycle for the garbage collector
-        if result is not whole and not guard(_is_over, environ, result):
-            return _Answer(active.defer(), result, error)
-        active.end(error)
+        except BaseException as error:
+            seen.end(active, error)
+            raise
+        if result is not seen.whole and not guard(_is_over, environ, result):
+            return _Answer(active.defer(), result, seen)
+        seen.end(active)
         return result
 
 
@@ -192,18 +199,13 @@ def _middlewares(app: Any) -> Iterator[Any]:
         inner = getattr(inner, "app", None) or getattr(inner, "wsgi_app", None)
 
 
-def _routed(hop: ActiveHop, environ: Environ, route: str | None) -> None:
-    if route is not None:
-        hop.routed(operation(_method(environ), route), {names.HTTP_ROUTE: route})
-
-
 class _Answer:
     """What the server reads: its parts are made within the hop, and their end is the hop's."""
 
-    __slots__ = ("_error", "_hop", "_iterator", "_parts")
+    __slots__ = ("_hop", "_iterator", "_parts", "_seen")
 
-    def __init__(self, hop: ActiveHop, parts: Iterable[bytes], error: BaseException | None) -> None:
-        self._hop, self._parts, self._error = hop, parts, error
+    def __init__(self, hop: ActiveHop, parts: Iterable[bytes], seen: Seen) -> None:
+        self._hop, self._parts, self._seen = hop, parts, seen
         self._iterator: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -219,7 +221,7 @@ class _Answer:
             self._hop.replied()
             raise
         except BaseException as error:
-            self._hop.end(error)
+            self._seen.end(self._hop, error)
             raise
         finally:
             self._hop.pause()
@@ -231,11 +233,11 @@ class _Answer:
             if (close := getattr(self._parts, "close", None)) is not None:
                 close()
         except BaseException as error:
-            self._hop.end(error)
+            self._seen.end(self._hop, error)
             raise
         finally:
             self._hop.pause()
-        self._hop.end(self._error)
+        self._seen.end(self._hop)
 
     def __del__(self) -> None:
-        self._hop.end(self._error)  # of a server, or a test's client, that did not close it
+        self._seen.end(self._hop)  # of a server, or a test's client, that did not close it

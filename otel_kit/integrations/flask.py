@@ -55,7 +55,7 @@ def answering(get_app_iter: Callable[[Any, Environ], Any]) -> Callable[[Any, Env
     def answered(response: Any, environ: Environ) -> Any:
         result = get_app_iter(response, environ)
         if (seen := environ.get(SEEN)) is not None and response.is_sequence:
-            seen.whole = None if response._on_close else result
+            seen.whole = None if getattr(response, "_on_close", True) else result
         return result
 
     return answered

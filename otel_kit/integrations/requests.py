@@ -44,7 +44,7 @@ integration = Integration(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Headers(MutableMapping[str, str]):
+class TextHeaders(MutableMapping[str, str]):
     """A request's headers as text; an application may have set some of them as bytes."""
 
     def __init__(self, headers: MutableMapping[str, Any]) -> None:
@@ -90,7 +90,7 @@ def request(call: Call) -> Hop | None:
     sent = call["request"] = _copied(prepared)
     return http_request(
         sent.method or "GET",
-        carrier=Headers(sent.headers),
+        carrier=TextHeaders(sent.headers),
         scheme=url.scheme,
         host=url.hostname,
         port=_port(url),

@@ -20,9 +20,11 @@ from otel_kit.testing import Telemetry, capture
 from tests.contract.contexts import from_kit
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import Behaviour
+from tests.contract.harness.flask import Flask
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.requests import Requests
 from tests.contract.harness.starlette import FastApi, Starlette
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
@@ -41,10 +43,12 @@ def hops(telemetry: Telemetry, **labels: object) -> int:
     return telemetry.count(names.HOP_DURATION, **labels)
 
 
-@pytest.mark.parametrize("harness", [HttpxSync, HttpxAsync], ids=lambda h: h.__name__)
-async def test_a_request_by_contrib_httpx_is_an_edge(harness: type[HttpxSync]) -> None:
+@pytest.mark.parametrize("harness", [HttpxSync, HttpxAsync, Requests], ids=lambda h: h.__name__)
+async def test_a_request_by_contribs_client_is_an_edge(
+    harness: type[HttpxSync | Requests],
+) -> None:
     """One CLIENT span, not ours, and one edge with the server's address and the error's class."""
-    with bridged("httpx") as telemetry:
+    with bridged(harness.library) as telemetry:
         async with harness() as client:
             await client.request(Behaviour.OK)
             await client.request(Behaviour.THROTTLED)
@@ -52,7 +56,7 @@ async def test_a_request_by_contrib_httpx_is_an_edge(harness: type[HttpxSync]) -
 
     labels = {"client": "tested", "server": address, "transport": "http", "operation": "GET"}
     assert [s.instrumentation_scope.name for s in telemetry.spans if s.instrumentation_scope] == [
-        "opentelemetry.instrumentation.httpx"
+        f"opentelemetry.instrumentation.{harness.library}"
     ] * 2
     assert hops(telemetry, side="client", **labels) == 2
     assert hops(telemetry, error_class="throttled", **labels) == 1
@@ -171,16 +175,17 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     assert failed.status.status_code is StatusCode.ERROR
 
 
-async def test_a_request_to_contribs_starlette_is_an_edge() -> None:
+@pytest.mark.parametrize("harness", [Starlette, Flask], ids=lambda h: h.__name__)
+async def test_a_request_to_contribs_server_is_an_edge(harness: type[Starlette | Flask]) -> None:
     """One SERVER span, not ours, and one edge with the caller's name."""
-    with bridged("starlette") as telemetry:
-        async with Starlette() as server:
+    with bridged(harness.library) as telemetry:
+        async with harness() as server:
             await server.request(Behaviour.OK, headers=from_kit("web"))
 
     scope = telemetry.span(kind=SERVER).instrumentation_scope
     assert scope is not None
-    assert scope.name == "opentelemetry.instrumentation.starlette"
-    assert hops(telemetry, client="web", operation=Starlette.operation) == hops(telemetry) == 1
+    assert scope.name == f"opentelemetry.instrumentation.{harness.library}"
+    assert hops(telemetry, client="web", operation=harness.operation) == hops(telemetry) == 1
 
 
 @pytest.mark.parametrize("first", ["application", "kit"])
