@@ -25,6 +25,7 @@ from otel_kit.hops.stamp import saga_attributes
 if TYPE_CHECKING:
     from otel_kit.hops.runtime import Runtime
 
+_NO_CONTEXT = Context()
 _NO_HOP = Hop(system="", operation="")
 
 
@@ -129,7 +130,9 @@ class ActiveHop(Nested):
                 self._account.write(self.span, outcome, error)
             finally:
                 self.span.end(at)
-            if self._deferred and self.kind is SpanKind.CONSUMER:
+            if self.kind is not SpanKind.CONSUMER:
+                self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
+            elif self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
         except Exception as ours:
             self._runtime.broke(f"end {self.hop.operation}", ours)

@@ -1,9 +1,12 @@
 """The four verbs by hand: the promise that nothing of ours reaches the application."""
 
+import gc
 import logging
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+from weakref import ref
 
 import pytest
 from opentelemetry import trace
@@ -278,3 +281,23 @@ def test_attributes_known_at_the_begin_and_at_the_end() -> None:
     assert found == {"kept": "a", "flag": True, "size": 2, "list": (1, 2), "late": None}
     assert found["flag"] is True
     assert attributes[names.SPAN_PROPAGATION] == "missing"
+
+
+class Carrier(dict[str, str]):
+    """Headers that can be referred to weakly."""
+
+
+@pytest.mark.parametrize("verb", [otel_kit.call, otel_kit.serve, otel_kit.send])
+def test_a_hop_leaves_nothing_for_the_garbage_collector(verb: Callable[[Hop], Any]) -> None:
+    """Its context refers to it, but it no longer to its context."""
+    carrier = Carrier()
+    gone = ref(carrier)
+    with capture():
+        gc.disable()
+        try:
+            with verb(Hop(system="http", operation="GET", carrier=carrier)):
+                del carrier
+                assert gone() is not None
+            assert gone() is None
+        finally:
+            gc.enable()
