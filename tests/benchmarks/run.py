@@ -27,6 +27,8 @@ from tests.benchmarks.picture import PICTURE, RESULTS
 from tests.benchmarks.programs import Failed, Programs, helper
 from tests.benchmarks.work import WORK
 
+_ROUNDS = "3"
+"""In each process; the least counts."""
 _NO_VALGRIND = "allocations are not counted: valgrind is not installed"
 
 
@@ -141,7 +143,7 @@ class Bench:
             _say(f"{about}: {known_bad}")
             return
         try:
-            found = self._programs.measure(subject, work, ratio)
+            found = self._programs.measure(subject, work, ratio, "--rounds", _ROUNDS)
         except Failed as error:
             self._miss(subject, work, f"failed: {error}")
             _say(f"{about}: FAILED: {error}")
