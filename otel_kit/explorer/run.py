@@ -62,7 +62,9 @@ def _run(sock: socket.socket, host: str, allowed_hosts: Sequence[str]) -> None:
     from starlette.middleware import Middleware
 
     from otel_kit._hosts import HostCheck
+    from otel_kit.explorer import left_pages
 
+    left_pages.stay_away()
     url = f"http://{address(host, sock.getsockname()[1])}"
 
     @asynccontextmanager

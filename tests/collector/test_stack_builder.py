@@ -1,6 +1,7 @@
 """`make stack`, with programs in place of go, java and mvn: nothing is fetched."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,11 @@ FINISHED = """
 mkdir lib || exit 1
 printf 'whole' > lib/broker.jar
 """
+
+
+def _heed_ctrl_c() -> None:
+    """As at a prompt: what a shell has started in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Machine:
@@ -54,7 +60,8 @@ class Machine:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         root = Path(__file__).parents[2]
         with subprocess.Popen(
-            command, cwd=root, env=environment, text=True, start_new_session=True, **pipes
+            command, cwd=root, env=environment, text=True, start_new_session=True,
+            preexec_fn=_heed_ctrl_c, **pipes
         ) as process:  # fmt: skip
             yield process
 

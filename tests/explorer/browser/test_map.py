@@ -40,7 +40,7 @@ def test_an_edge_leads_to_its_sagas_and_a_saga_to_its_path(pages: Pages) -> None
     pages.rows().first.click()
     tab.wait_for_url("**/saga?id=*")
 
-    tab.get_by_role("link", name="On the map").click()
+    pages.settled().tab.get_by_role("link", name="On the map").click()
     tab.wait_for_url("**/map?saga=*")
     expect(tab.get_by_text("The way of")).to_be_visible()
     pages.settled().is_sound()
