@@ -23,7 +23,7 @@ def stay_away() -> None:
     def mended(runner: Any, rerun_data: Any) -> None:
         run(runner, _on_the_page_shown(runner, rerun_data))
 
-    ScriptRunner._run_script = mended  # type: ignore[method-assign]
+    ScriptRunner._run_script = mended  # type: ignore[method-assign, assignment]
 
 
 def _on_the_page_shown(runner: Any, rerun_data: Any) -> Any:
