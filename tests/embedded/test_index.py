@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 from otel_kit.embedded import blocks
+from otel_kit.embedded.config import MAX_NAME
 from otel_kit.embedded.decode import index_traces
 from tests.embedded import build
 from tests.embedded.running import collector
@@ -72,7 +73,7 @@ def _sagas(span: Span) -> list[str]:
     named = [span.attributes, *(event.attributes for event in span.events)]
     found = [pair.value for pairs in named for pair in pairs if pair.key == "saga.id"]
     texts = [_text(value) for value in found]
-    return [text for text in texts if text]
+    return [text for text in texts if 0 < len(text) <= MAX_NAME]
 
 
 def _text(value: Any) -> str:
@@ -81,6 +82,14 @@ def _text(value: Any) -> str:
             return str([item.string_value for item in value.array_value.values])
         case field:
             return str(getattr(value, field))
+
+
+def test_a_saga_id_that_is_too_long_is_not_indexed() -> None:
+    """One character too many, and the span is kept but stands in no saga's list."""
+    fits, long = "x" * MAX_NAME, "y" * (MAX_NAME + 1)
+    spans = [build.span(attributes={"saga.id": one}) for one in (fits, long)]
+    batch = index_traces(build.traces(spans))
+    assert (list(batch.sagas), len(_stored(batch.blocks))) == ([fits], 2)
 
 
 def test_of_equal_attributes_the_last_one_counts() -> None:
