@@ -196,36 +196,37 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 FAILED = "otelcol_exporter_enqueue_failed_spans"
-FIRING = 'ALERTS{alertname="CollectorLosesSpans",alertstate="firing",reason="queue_full"}'
+LOSING = 'alertname="CollectorLosesSpans",alertstate="firing"'
 
 
 @contextmanager
 def overflowing(folder: Path, environment: dict[str, str]) -> Iterator[tuple[OneMachine, Load]]:
-    """Jaeger is away, and a service makes spans until the Collector has no room for more."""
+    """Jaeger is away, and a service makes spans until an alert says that some are lost."""
     told = {**HASTE, "OTELCOL_SHARE": "100", **environment}
     with (
         OneMachine(folder / "parts", free_ports(), told, "1s", PARTS) as stack,
         load(stack, "crowded") as service,
+        prometheus(stack) as asking,
     ):
         stack.jaeger.stop()
 
-        def refused() -> float:
+        def alarmed() -> bool:
             service.make(100, 4000)
-            return own(stack, FAILED)
+            return asking.has_data(f"ALERTS{{{LOSING}}}")
 
-        assert eventually(refused, bool)
+        assert eventually(alarmed, bool, 100)
         yield stack, service
         service.end()
 
 
 def test_a_queue_that_is_full(tmp_path: Path) -> None:
     """What has no room is counted to the span, an alert says so, and the rest arrives."""
-    with overflowing(tmp_path, {"OTELCOL_QUEUE_BYTES": "1000000"}) as (stack, service):
+    with overflowing(tmp_path, {"OTELCOL_QUEUE_BYTES": "6000000"}) as (stack, service):
         with prometheus(stack) as asking:
-            assert eventually(lambda: asking.has_data(FIRING), bool)
+            assert asking.has_data(f'ALERTS{{{LOSING},reason="queue_full"}}')
             asked = rule_queries([OF_COLLECTOR])
-            compared = [each for each in asked if "max_over_time" not in each.expr]
-            assert [str(each) for each in compared if not asking.has_data(each.expr)] == []
+            now = [each for each in asked if not re.search("max_over_time|== 0", each.expr)]
+            assert [str(each) for each in now if not asking.has_data(each.expr)] == []
         stack.jaeger.start()
         came, refused, given_up = eventually(
             lambda: (arrived(stack, "crowded"), int(own(stack, FAILED)), lost(stack, "crowded")),
@@ -241,16 +242,27 @@ def test_a_disk_that_is_full(disk: Path, tmp_path: Path) -> None:
     """The same alert; services are not affected, and all is well again when Jaeger is back.
 
     Nothing is asserted of the number: on a full disk the Collector's queue gives up what it had
-    already taken, and does not count that.
+    already taken, and does not count that.  Nor of the reason: sometimes it only does that.
     """
     with overflowing(tmp_path, {"OTELCOL_QUEUE": str(disk / "queue")}) as (stack, service):
-        with prometheus(stack) as asking:
-            assert eventually(lambda: asking.has_data(FIRING), bool)
-        stack.jaeger.start()
-        assert eventually(lambda: own(stack, "otelcol_exporter_queue_size") == 0, bool)
-        first = service.made
-        service.make(1)
-        query = {"saga.id": f"crowded-{first}"}
         jaeger = Jaeger(stack.url("jaeger"))
+        stack.jaeger.start()
+        _until_one_arrives(jaeger, service)
+        assert eventually(lambda: own(stack, "otelcol_exporter_queue_size") == 0, bool)
+        next_one = {"saga.id": f"crowded-{service.made}"}
+        service.make(1)
 
-        assert eventually(lambda: jaeger.traces("crowded", query), bool)
+        assert eventually(lambda: jaeger.traces("crowded", next_one), bool)
+        with prometheus(stack) as asking:
+            empty = [each.expr for each in rule_queries([OF_COLLECTOR]) if "== 0" in each.expr]
+            assert eventually(lambda: all(map(asking.has_data, empty)), bool)
+
+
+def _until_one_arrives(jaeger: Jaeger, service: Load) -> None:
+    """The last of the large ones may be given up together with the first small ones."""
+
+    def arrives() -> bool:
+        service.make(1, 7)
+        return bool(jaeger.traces(service.name, {"load": 7 * "x"}))
+
+    assert eventually(arrives, bool)
