@@ -16,14 +16,13 @@ from typing import Any, Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import (
-    Span,
     SpanProcessor,
     SynchronousMultiSpanProcessor,
     Tracer,
     TracerProvider,
     _Span,
 )
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import Decision, SamplingResult
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
     Link,
@@ -91,7 +90,8 @@ class HopSpan(_Span):
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """As the SDK's."""
         few = len(self._plain) + len(attributes) <= _ATTRIBUTES
-        if few and _plain(attributes) and self._end_time is None and not self._has("_attributes"):
+        asked_for = "_attributes" in self.__dict__
+        if few and _plain(attributes) and self._end_time is None and not asked_for:
             self._plain.update(attributes)
         else:
             super().set_attributes(attributes)
@@ -119,10 +119,6 @@ class HopSpan(_Span):
         for processor in self._processors:
             processor.on_end(self)
 
-    def _has(self, name: str) -> bool:
-        """Whether it was asked for."""
-        return name in self.__dict__
-
 
 class HopSpans:
     """Starts the spans of one of the SDK's tracers."""
@@ -148,14 +144,17 @@ class HopSpans:
             return self._tracer.start_span(name, context, kind, attributes, links)
         parent = get_current_span(context).get_span_context()
         said = parent if parent.is_valid else None
-        span_context, recorded = self._decide(name, context, kind, attributes, links, said)
-        if recorded is None:
+        ids, sampler = self._tracer.id_generator, self._tracer.sampler
+        trace_id = said.trace_id if said else ids.generate_trace_id()
+        found = sampler.should_sample(context, trace_id, name, kind, attributes, links)
+        span_context = self._span_context(trace_id, said, found)
+        if found.decision is Decision.DROP:
             return NonRecordingSpan(span_context)
         span = object.__new__(self._class)
         span._name, span._kind = name, kind
         span._context, span._parent = span_context, said
         span._resource = self._tracer.resource  # another one after a fork
-        span._plain = dict(recorded)
+        span._plain = dict(found.attributes or ())
         if links:
             span._links = span._new_links(links)
         span._processors = self._interested()
@@ -164,29 +163,16 @@ class HopSpans:
             processor.on_start(span, parent_context=context)
         return span
 
-    def _decide(
-        self,
-        name: str,
-        context: Context,
-        kind: SpanKind,
-        attributes: Mapping[str, Any],
-        links: Sequence[Link] | None,
-        parent: SpanContext | None,
-    ) -> tuple[SpanContext, Mapping[str, Any] | None]:
-        """The new span's context, and its attributes; None if it is not recorded."""
+    def _span_context(
+        self, trace_id: int, parent: SpanContext | None, found: SamplingResult
+    ) -> SpanContext:
         ids = self._tracer.id_generator
-        trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
-        found = self._tracer.sampler.should_sample(context, trace_id, name, kind, attributes, links)
-        random = (
-            _RANDOM & parent.trace_flags
-            if parent is not None
-            else _RANDOM * ids.is_trace_id_random()
-        )
-        flags = random | _SAMPLED if found.decision is Decision.RECORD_AND_SAMPLE else random
-        made = SpanContext(
-            trace_id, ids.generate_span_id(), False, _FLAGS[flags], found.trace_state
-        )
-        return made, None if found.decision is Decision.DROP else found.attributes
+        random = ids.is_trace_id_random() if parent is None else parent.trace_flags & _RANDOM
+        flags = _RANDOM if random else 0
+        if found.decision is Decision.RECORD_AND_SAMPLE:
+            flags |= _SAMPLED
+        span_id = ids.generate_span_id()
+        return SpanContext(trace_id, span_id, False, _FLAGS[flags], found.trace_state)
 
     def _interested(self) -> tuple[SpanProcessor, ...]:
         """The processors, but the kit's watchers of what others make."""
@@ -253,7 +239,7 @@ def _class_of(tracer: Tracer) -> type[HopSpan]:
         instrumentation_scope=tracer._instrumentation_scope,
     )
     common = vars(blank)
-    if not common.keys() >= _OWN or not isinstance(blank, Span):
+    if not common.keys() >= _OWN:
         raise TypeError("the SDK's spans are not as they are known")
     kept = {name: value for name, value in common.items() if name not in _LATER}
     return type("HopSpan", (HopSpan,), {**kept, "__module__": __name__})

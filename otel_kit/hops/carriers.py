@@ -42,22 +42,8 @@ class Headers(MutableMapping[str, str]):
     def _encode(name: str, value: str) -> Pair:
         return name, value
 
-    def _named(self, name: str) -> Iterator[str]:
-        for pair in self.pairs:
-            raw = pair[0]
-            if isinstance(raw, (bytes, str)) and len(raw) != len(name):
-                continue  # most headers, and cheaper than to decode them
-            key = _text(raw)
-            if key is not None and key.lower() == name:
-                value = _text(pair[1])
-                if value is not None:
-                    yield value
-
     def __getitem__(self, name: str) -> str:
-        values = list(self._named(name))
-        if not values:
-            raise KeyError(name)
-        return ",".join(values) if name in self._lists else values[-1]
+        return self.some((name,))[name]
 
     def __contains__(self, name: object) -> bool:
         return bool(self.some((str(name),)))
@@ -66,11 +52,12 @@ class Headers(MutableMapping[str, str]):
         """Those of `wanted` that there are, as `get` has them, in one pass."""
         lengths = _lengths(frozenset(wanted))
         found: dict[str, str] = {}
-        for raw, value in self.pairs:
+        for pair in self.pairs:
+            raw = pair[0]
             if isinstance(raw, (bytes, str)) and len(raw) not in lengths:
                 continue  # most headers, and cheaper than to decode them
             key = (_text(raw) or "").lower()
-            if key in wanted and (text := _text(value)) is not None:
+            if key in wanted and (text := _text(pair[1])) is not None:
                 joined = key in found and key in self._lists
                 found[key] = f"{found[key]},{text}" if joined else text
         return found

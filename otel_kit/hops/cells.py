@@ -17,10 +17,9 @@ from time import time_ns
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, TraceFlags, get_current_span
+from opentelemetry.trace import INVALID_SPAN, SpanContext, TraceFlags, get_current_span
 
 from otel_kit.hops.edges import DURATION_BUCKETS, QUEUE_BUCKETS, Conventional, Edge, Wait
-from otel_kit.hops.keys import SPAN
 from otel_kit.hops.series import Projection, Series
 
 ATOMIC: Final[bool] = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -166,11 +165,9 @@ class Cells:
 
 
 def _of_sampled(seconds: float, messages: int, context: Context) -> Sample | None:
-    current = context.get(SPAN)
-    span = current.get_span_context() if isinstance(current, Span) else None
-    if span is None or not span.trace_flags & TraceFlags.SAMPLED:
-        return None
-    return Sample(seconds, messages, time_ns(), span)
+    span = get_current_span(context).get_span_context()
+    sampled = span.trace_flags & TraceFlags.SAMPLED
+    return Sample(seconds, messages, time_ns(), span) if sampled else None
 
 
 def _of_any(seconds: float, messages: int, context: Context) -> Sample | None:

@@ -39,7 +39,7 @@ from otel_kit.hops.keys import INBOUND, SPAN
 from otel_kit.hops.wire import decode_name, encode_name
 from otel_kit.names import SAGA_ID, SAGA_NAME, TRACESTATE_KEY, UNKNOWN
 
-TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", "baggage"
+TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", baggage.HEADER
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
 W3C = {"tracecontext": (TRACEPARENT, TRACESTATE), "baggage": (BAGGAGE,)}
 """The W3C propagators, by their names in OTEL_PROPAGATORS, and their headers."""
@@ -127,8 +127,7 @@ class Propagator(TextMapPropagator):
         instrumentation makes a PRODUCER span, it is the start of that span.
         """
         context = get_current() if context is None else context
-        span = context.get(SPAN)
-        span = span if isinstance(span, Span) else INVALID_SPAN
+        span = get_current_span(context)
         span_context = span.get_span_context()
         if span_context.is_valid and TRACEPARENT in self._fields:
             parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"

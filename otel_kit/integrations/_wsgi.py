@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.http import operation
+from otel_kit.integrations import _foreign
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Any]
@@ -179,14 +180,9 @@ def _already_traced(app: Any) -> bool:
     if getattr(app, "_is_instrumented_by_opentelemetry", False):
         return True
     around = get_current_span()
-    if getattr(around, "kind", None) is SpanKind.SERVER and not _is_ours(around):
+    if getattr(around, "kind", None) is SpanKind.SERVER and not _foreign.is_ours(around):
         return True
     return any(type(each).__name__ == _THEIRS for each in _middlewares(app))
-
-
-def _is_ours(span: Any) -> bool:
-    scope = span.instrumentation_scope
-    return scope is not None and scope.name == names.SCOPE
 
 
 def _middlewares(app: Any) -> Iterator[Any]:

@@ -46,7 +46,7 @@ class Bridge:
     def on_end(self, span: object) -> None:
         """Record the hop that this span was."""
         kind = getattr(span, "kind", SpanKind.INTERNAL)
-        if kind is SpanKind.INTERNAL or _is_ours(span) or (runtime := current()) is None:
+        if kind is SpanKind.INTERNAL or _foreign.is_ours(span) or (runtime := current()) is None:
             return
         try:
             self._end(runtime, span, kind, getattr(span, "attributes", None) or {})
@@ -68,12 +68,6 @@ class Bridge:
             runtime.edges.hop(seconds, edge, None, 1, context)
             if kind is SpanKind.CONSUMER:
                 _record_wait(runtime, span, edge, said.group, context)
-
-
-def _is_ours(span: object) -> bool:
-    """Whether the kit made it, which is cheaper to see than what is not on it."""
-    scope = getattr(span, "instrumentation_scope", None)
-    return scope is not None and scope.name == names.SCOPE
 
 
 def _start(runtime: Runtime, span: Span, kind: SpanKind, parent: Context) -> None:

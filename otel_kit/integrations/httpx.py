@@ -15,6 +15,7 @@ import httpx
 from otel_kit import names
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop, http_request
+from otel_kit.integrations._http_client import copied, port
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -32,13 +33,12 @@ integration = Integration(
         httpx.ProxyError: ErrorClass.CONNECTION,
     },
 )
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def answered(hop: ActiveHop, response: httpx.Response) -> None:
     url = response.url
     hop.status(response.status_code)
-    hop.answered(response.headers.get(names.SERVER_TIMING), f"{url.host}:{_port(url)}")
+    hop.answered(response.headers.get(names.SERVER_TIMING), f"{url.host}:{port(url)}")
 
 
 def failed(hop: ActiveHop, error: Exception) -> None:
@@ -48,14 +48,14 @@ def failed(hop: ActiveHop, error: Exception) -> None:
 
 @integration.calls("httpx:Client.send", "httpx:AsyncClient.send", answered=answered, failed=failed)
 def request(call: Call) -> Hop:
-    sent = call["request"] = _copied(call["request"])
+    sent = call["request"] = copied(call["request"])
     url = sent.url
     return http_request(
         sent.method,
         carrier=sent.headers,
         scheme=url.scheme,
         host=url.host,
-        port=_port(url),
+        port=port(url),
         url=_bare(url),
     )
 
@@ -64,15 +64,3 @@ def _bare(url: httpx.URL) -> str:
     """Without credentials, query and fragment; `copy_with` would parse it once more."""
     path = url.raw_path.partition(b"?")[0].decode("ascii")
     return f"{url.scheme}://{url.netloc.decode('ascii')}{path}"
-
-
-def _port(url: httpx.URL) -> int | None:
-    return url.port or _DEFAULT_PORTS.get(url.scheme)
-
-
-def _copied(request: httpx.Request) -> httpx.Request:
-    """The same request, body and all, with headers of its own."""
-    copied = object.__new__(type(request))  # `copy.copy` would leave out the body's stream
-    copied.__dict__.update(request.__dict__)
-    copied.headers = request.headers.copy()
-    return copied

@@ -20,6 +20,7 @@ from requests import exceptions
 from otel_kit import names
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop, http_request
+from otel_kit.integrations._http_client import copied, port
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -41,7 +42,6 @@ integration = Integration(
         exceptions.UnrewindableBodyError: ErrorClass.CLIENT_ERROR,
     },
 )
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class TextHeaders(MutableMapping[str, str]):
@@ -71,7 +71,7 @@ def answered(hop: ActiveHop, response: requests.Response) -> None:
     hop.status(response.status_code)
     if (timing := response.headers.get(names.SERVER_TIMING)) is not None:
         url = _split(response.url)
-        hop.answered(timing, f"{url.hostname}:{_port(url)}")
+        hop.answered(timing, f"{url.hostname}:{port(url)}")
 
 
 def failed(hop: ActiveHop, error: Exception) -> None:
@@ -87,28 +87,16 @@ def request(call: Call) -> Hop | None:
     url = _split(prepared.url)
     if not url.scheme.startswith("http"):
         return None  # an adapter for files, say
-    sent = call["request"] = _copied(prepared)
+    sent = call["request"] = copied(prepared)
     return http_request(
         sent.method or "GET",
         carrier=TextHeaders(sent.headers),
         scheme=url.scheme,
         host=url.hostname,
-        port=_port(url),
+        port=port(url),
         url=f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}",
     )
 
 
 def _split(url: str) -> SplitResult:
     return urlsplit(url, "", True)  # as requests has done it: urllib remembers the answer
-
-
-def _port(url: SplitResult) -> int | None:
-    return url.port or _DEFAULT_PORTS.get(url.scheme)
-
-
-def _copied(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """The same request, body and all, with headers of its own."""
-    copied = object.__new__(type(prepared))  # `copy()` would leave out what a subclass has added
-    copied.__dict__.update(prepared.__dict__)
-    copied.headers = prepared.headers.copy()
-    return copied

@@ -6,13 +6,13 @@ Runs in the subject's environment.  Nothing waits for the process to come to res
 matter here, and looking at it would be counted.
 """
 
-import argparse
 import asyncio
 import gc
 import os
 import random
 
 from tests.benchmarks import peers, work
+from tests.benchmarks.measure import read_options
 from tests.benchmarks.peers.base import BURST, Peer
 from tests.benchmarks.work.base import Work
 
@@ -21,7 +21,7 @@ _WARM_UP = 4 * BURST
 
 async def main() -> None:
     """Warm up, then rounds of hops with a flush; the process's end is that of the last round."""
-    options = _options()
+    options = read_options(hops=500)
     peer = peers.load(options.subject)
     peer.start(options.work)
     hops = work.load(options.work)(peer, options.broker)
@@ -33,17 +33,6 @@ async def main() -> None:
         _tell()
         await _round(peer, hops, options.hops)
     os._exit(0)  # closing down is part of no hop
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("subject")
-    parser.add_argument("work")
-    parser.add_argument("--sink", required=True)
-    parser.add_argument("--broker", default="")
-    parser.add_argument("--hops", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=1)
-    return parser.parse_args()
 
 
 async def _round(peer: Peer, hops: Work, count: int) -> None:

@@ -30,7 +30,7 @@ _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 async def main() -> None:
     """Measure, print."""
-    options = _options()
+    options = read_options(hops=1500)
     peer = peers.load(options.subject)
     begun = time.process_time()
     peer.start(options.work)
@@ -47,13 +47,14 @@ async def main() -> None:
     sys.stdout.flush()
 
 
-def _options() -> argparse.Namespace:
+def read_options(hops: int) -> argparse.Namespace:
+    """The command line of a process that measures; `hops` a round, if it does not say."""
     parser = argparse.ArgumentParser()
     parser.add_argument("subject")
     parser.add_argument("work")
     parser.add_argument("--sink", required=True)
     parser.add_argument("--broker", default="")
-    parser.add_argument("--hops", type=int, default=1500)
+    parser.add_argument("--hops", type=int, default=hops)
     parser.add_argument("--rounds", type=int, default=1)
     return parser.parse_args()
 

@@ -23,11 +23,11 @@ from rich.table import Table
 
 import otel_kit
 from tests.benchmarks import peers, work
+from tests.benchmarks.peers.base import BURST
 from tests.benchmarks.programs import helper
 from tests.benchmarks.work.base import Work
 
 _INTERVAL_S: Final = 1e-3
-_BURST: Final = 50
 _PARTS: Final = {
     "/otel_kit/integrations/": "otel_kit.integrations: the library's arguments as a Hop, and back",
     "/otel_kit/hops/": "otel_kit.hops: context, headers, labels, metrics",
@@ -86,7 +86,7 @@ async def _profile(name: str, broker: str, hops: int) -> tuple[Samples, float, d
     peer.start(name)
     run = work.load(name)(peer, broker)
     await run.open()
-    await _bursts(run, 10 * _BURST)
+    await _bursts(run, 10 * BURST)
     samples, before, began = Samples(), _threads(), time.thread_time()
     signal.signal(signal.SIGPROF, samples.take)
     signal.setitimer(signal.ITIMER_PROF, _INTERVAL_S, _INTERVAL_S)
@@ -101,8 +101,8 @@ async def _profile(name: str, broker: str, hops: int) -> tuple[Samples, float, d
 
 
 async def _bursts(run: Work, hops: int) -> None:
-    for _ in range(hops // _BURST):
-        await run.burst(_BURST)
+    for _ in range(hops // BURST):
+        await run.burst(BURST)
         await asyncio.sleep(0)  # some hops end a turn of the event loop later
 
 

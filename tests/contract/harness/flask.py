@@ -9,15 +9,7 @@ import flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
-from tests.contract.harness.peer import http_get
-
-_STATUS = {
-    Behaviour.OK: 200,
-    Behaviour.SILENT: 200,
-    Behaviour.CLIENT_ERROR: 404,
-    Behaviour.SERVER_ERROR: 500,
-    Behaviour.THROTTLED: 429,
-}
+from tests.contract.harness.peer import STATUS, http_get
 
 
 class _Quiet(WSGIRequestHandler):
@@ -70,7 +62,7 @@ class Flask(ServerHarness):
             request.environ["werkzeug.socket"].recv(1)  # the caller hangs up
         if behaviour == Behaviour.STREAMS:
             return self._parts()
-        return "ok", _STATUS[Behaviour(behaviour)]
+        return "ok", STATUS[Behaviour(behaviour)]
 
     async def _requested(self) -> None:
         """`on_request` belongs to the event loop: the handler waits for it there."""

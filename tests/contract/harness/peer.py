@@ -4,13 +4,15 @@ import asyncio
 
 from tests.contract.harness.base import Behaviour, ClientHarness, Reply, Seen
 
-_STATUS = {
+STATUS = {
     Behaviour.OK: 200,
     Behaviour.STREAMS: 200,
+    Behaviour.SILENT: 200,
     Behaviour.CLIENT_ERROR: 404,
     Behaviour.SERVER_ERROR: 500,
     Behaviour.THROTTLED: 429,
 }
+"""What a server answers that behaves so, if anybody still listens."""
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
@@ -64,7 +66,7 @@ class HttpPeer:
     def _answer(self, behaviour: Behaviour) -> bytes:
         timing = self._client.server_timing
         extra = f"server-timing: {timing}\r\n" if timing else ""
-        status = f"HTTP/1.1 {_STATUS[behaviour]} X\r\n"
+        status = f"HTTP/1.1 {STATUS[behaviour]} X\r\n"
         return f"{status}content-length: 2\r\n{extra}\r\nok".encode()
 
 

@@ -12,15 +12,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
-from tests.contract.harness.peer import http_get
-
-_STATUS = {
-    Behaviour.OK: 200,
-    Behaviour.SILENT: 200,
-    Behaviour.CLIENT_ERROR: 404,
-    Behaviour.SERVER_ERROR: 500,
-    Behaviour.THROTTLED: 429,
-}
+from tests.contract.harness.peer import STATUS, http_get
 
 
 class _Uvicorn(ServerHarness):
@@ -65,7 +57,7 @@ class _Uvicorn(ServerHarness):
             await self._until_hung_up(request)
         if behaviour == Behaviour.STREAMS:
             return StreamingResponse(self._parts())
-        return PlainTextResponse("ok", _STATUS[Behaviour(behaviour)])
+        return PlainTextResponse("ok", STATUS[Behaviour(behaviour)])
 
     async def _until_hung_up(self, request: Request) -> None:
         while (await request.receive())["type"] != "http.disconnect":
