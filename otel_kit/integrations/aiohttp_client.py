@@ -28,9 +28,10 @@ from otel_kit.integrations._shape import Call, Integration
 _NEWER = {
     "ClientConnectorDNSError": ErrorClass.DNS,
     "InvalidUrlRedirectClientError": ErrorClass.SERVER_ERROR,
+    "NonHttpUrlClientError": ErrorClass.CLIENT_ERROR,
     "NonHttpUrlRedirectClientError": ErrorClass.SERVER_ERROR,
 }
-"""Exceptions that not every supported version has; those of redirects are an `InvalidURL` too."""
+"""Exceptions that not every supported version has."""
 
 integration = Integration(
     "aiohttp-client",
