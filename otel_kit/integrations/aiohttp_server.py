@@ -57,9 +57,8 @@ class _Seen:
         return watched
 
 
-_NAME = "otel_kit.hop"
-SEEN: Any = web.RequestKey(_NAME, _Seen) if hasattr(web, "RequestKey") else _NAME
-"""Key of the request, and of its clones: its `_Seen`.  Newer versions warn of a string."""
+_UNDER_WAY: dict[object, _Seen] = {}
+"""By connection, which has one request at a time; a request may be cloned."""
 
 
 @integration.wraps("aiohttp.web_protocol:RequestHandler._handle_request")
@@ -73,7 +72,7 @@ def _seen(call: Call) -> _Seen | None:
     request, handler = call["request"], call["request_handler"]
     if handler is not call.instance._request_handler or _already_traced(handler):
         return None  # the former is a handler that says what is wrong with the request
-    request[SEEN] = seen = _Seen(serve(_described(request)))
+    seen = _Seen(serve(_described(request)))
     call["request_handler"] = seen.watching(handler)
     return seen
 
@@ -97,12 +96,15 @@ def _already_traced(handler: Handler) -> bool:
 
 
 async def _traced(wrapped: Any, call: Call, seen: _Seen) -> Any:
+    _UNDER_WAY[call.instance] = seen
     with seen.hop:
         try:
             response, hung_up = await call.proceed(wrapped)
         except BaseException as error:
             integration._guarded(_end, call, seen, error)
             raise
+        finally:
+            del _UNDER_WAY[call.instance]
         integration._guarded(_end, call, seen, CancelledError() if hung_up else None)
         return response, hung_up
 
@@ -135,7 +137,7 @@ def preparing(hook: Callable[[Any, Any], Awaitable[None]]) -> Callable[[Any, Any
     @wraps(hook)
     async def prepared(request: Any, response: Any) -> None:
         await hook(request, response)
-        if (seen := request.get(SEEN)) is not None:
+        if (seen := _UNDER_WAY.get(request.protocol)) is not None:
             integration._guarded(_answer, seen.hop, response)
 
     return prepared
@@ -154,9 +156,9 @@ def ending(write_eof: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
 
     @wraps(write_eof)
     async def ended(response: Any, *args: Any, **kwargs: Any) -> None:
-        request = response._req
+        request = response._req  # None if it is over already
         await write_eof(response, *args, **kwargs)
-        if request is not None and (seen := request.get(SEEN)) is not None:
+        if request is not None and (seen := _UNDER_WAY.get(request.protocol)) is not None:
             seen.hop.replied()
 
     return ended
