@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from multidict import CIMultiDict
 from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
@@ -183,15 +184,16 @@ async def test_an_exception_after_part_of_the_answer_is_the_applications() -> No
 
 
 async def test_a_handler_that_returns_nothing_is_the_servers_error() -> None:
-    """What aiohttp answers then is the hop's status."""
+    """aiohttp answers 500, or its older versions close the connection: an error in any case."""
 
     async def nothing(request: web.Request) -> Any:
         return None
 
     with capture(integrations=["aiohttp-server"]) as telemetry:
-        ((status, _),) = await answers(application(nothing), "/do/it")
+        with suppress(aiohttp.ServerDisconnectedError):
+            ((status, _),) = await answers(application(nothing), "POST /do/it")
+            assert status == 500
 
-    assert status == 500
     assert hops(telemetry, error_class="server_error") == 1
 
 
@@ -396,8 +398,8 @@ async def test_nothing_but_our_headers_is_different() -> None:
             with kit:
                 url = f"http://127.0.0.1:{port}/do/it"
                 async with session.post(url, data="body", headers=from_kit("web")) as answer:
-                    found = dict(answer.headers)
-                    found.pop("Date")
+                    found = CIMultiDict(answer.headers)
+                    del found["Date"]
                     seen.append((found, await answer.json()))
 
     assert seen[0] == seen[2]
