@@ -40,6 +40,7 @@ integration = Integration(
 class _Seen:
     """What is known of a request that is under way."""
 
+    call: Call
     hop: ActiveHop
     error: BaseException | None = None
     """What the application raised, of which aiohttp makes an answer."""
@@ -63,16 +64,16 @@ _UNDER_WAY: dict[object, _Seen] = {}
 
 @integration.wraps("aiohttp.web_protocol:RequestHandler._handle_request")
 def handled(wrapped: Handler, protocol: Any, args: Any, kwargs: Any) -> Any:
+    seen = integration._guarded(_seen, wrapped, protocol, args, kwargs)
+    return wrapped(*args, **kwargs) if seen is None else _traced(wrapped, seen)
+
+
+def _seen(wrapped: Handler, protocol: Any, args: Any, kwargs: Any) -> _Seen | None:
     call = Call.of(wrapped, protocol, args, kwargs)
-    seen = integration._guarded(_seen, call)
-    return wrapped(*args, **kwargs) if seen is None else _traced(wrapped, call, seen)
-
-
-def _seen(call: Call) -> _Seen | None:
-    request, handler = call["request"], call["request_handler"]
-    if handler is not call.instance._request_handler or _already_traced(handler):
+    handler = call["request_handler"]
+    if handler is not protocol._request_handler or _already_traced(handler):
         return None  # the former is a handler that says what is wrong with the request
-    seen = _Seen(serve(_described(request)))
+    seen = _Seen(call, serve(_described(call["request"])))
     call["request_handler"] = seen.watching(handler)
     return seen
 
@@ -95,27 +96,29 @@ def _already_traced(handler: Handler) -> bool:
     return any(getattr(each, "__module__", None) == _THEIRS for each in middlewares)
 
 
-async def _traced(wrapped: Any, call: Call, seen: _Seen) -> Any:
-    _UNDER_WAY[call.instance] = seen
+async def _traced(wrapped: Handler, seen: _Seen) -> Any:
+    protocol = seen.call.instance
+    _UNDER_WAY[protocol] = seen
     with seen.hop:
         try:
-            response, hung_up = await call.proceed(wrapped)
+            response, hung_up = await seen.call.proceed(wrapped)
         except BaseException as error:
-            integration._guarded(_end, call, seen, error)
+            integration._guarded(_end, seen, error)
             raise
         finally:
-            del _UNDER_WAY[call.instance]
-        integration._guarded(_end, call, seen, CancelledError() if hung_up else None)
+            _UNDER_WAY.pop(protocol, None)
+        integration._guarded(_end, seen, CancelledError() if hung_up else None)
         return response, hung_up
 
 
-def _end(call: Call, seen: _Seen, error: BaseException | None) -> None:
+def _end(seen: _Seen, error: BaseException | None) -> None:
     """What the application raised goes before what became of it, unless nobody was there."""
-    error, transport = seen.error or error, call.instance.transport
+    request, transport = seen.call["request"], seen.call.instance.transport
+    error = seen.error or error
     if isinstance(error, ConnectionError) and (transport is None or transport.is_closing()):
         error = CancelledError()
-    if (template := route(call["request"])) is not None:
-        named = operation(call["request"].method, template)
+    if (template := route(request)) is not None:
+        named = operation(request.method, template)
         seen.hop.routed(named, {names.HTTP_ROUTE: template})
     seen.hop.end(error)
     seen.error = None  # no cycle for the garbage collector

@@ -1,6 +1,8 @@
 """What is peculiar to aiohttp's server: routes, answers, WebSockets, callers that hang up."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
@@ -493,3 +495,19 @@ def test_uninstall_restores_the_very_same_functions() -> None:
         assert all(patched(t) is not b for t, b in zip(PATCHED, before, strict=True))
 
     assert all(patched(t) is b for t, b in zip(PATCHED, before, strict=True))
+
+
+def test_a_client_does_not_load_the_server() -> None:
+    """Each side wakes by the import of its own part, whenever that comes."""
+    program = (
+        "import sys\n"
+        "from otel_kit.testing import capture\n"
+        "with capture('x'):\n"
+        "    import aiohttp\n"
+        "    print(type(aiohttp.ClientSession._request).__name__, 'aiohttp.web' in sys.modules)\n"
+        "    from aiohttp import web\n"
+        "    print(type(web.RequestHandler._handle_request).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert done.stdout.split() == ["BoundFunctionWrapper", "False", "BoundFunctionWrapper"]
