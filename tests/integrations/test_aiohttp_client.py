@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,6 +53,28 @@ class Peer:
     def headers(self) -> list[dict[str, str]]:
         """Those of each request, but ours and the host's."""
         return [{k: v for k, v in r.headers.items() if k.lower() not in OURS} for r in self.seen]
+
+
+@asynccontextmanager
+async def sockets(serve: Callable[[asyncio.StreamReader], Awaitable[bytes]]) -> AsyncIterator[str]:
+    """A server that answers what `serve` says, nothing and it closes; at the end all is closed."""
+    connections: list[Any] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while answer := await serve(reader):
+                writer.write(answer)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    finally:
+        server.close()
+        await asyncio.gather(*connections)
 
 
 def attributes(telemetry: Telemetry) -> dict[str, Any]:
@@ -164,19 +186,12 @@ async def test_a_retried_connection_is_one_hop() -> None:
     """A request that aiohttp sends again, for a kept connection was closed, has one span."""
     seen: list[str] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            while True:
-                seen.append((await read_head(reader))[1]["traceparent"])
-                if len(seen) == 2:
-                    break  # without an answer
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        writer.close()
+    async def serve(reader: asyncio.StreamReader) -> bytes:
+        seen.append((await read_head(reader))[1]["traceparent"])
+        return b"" if len(seen) == 2 else b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    with capture(integrations=["aiohttp-client"]) as telemetry:
-        async with server, aiohttp.ClientSession() as session:
+    async with sockets(serve) as url, aiohttp.ClientSession() as session:
+        with capture(integrations=["aiohttp-client"]) as telemetry:
             (await session.get(url)).release()
             with contextlib.suppress(aiohttp.ServerDisconnectedError):  # older ones do not try
                 (await session.get(url)).release()
@@ -273,16 +288,16 @@ async def test_endless_redirects_are_the_servers_error() -> None:
 async def test_an_answer_that_makes_no_sense_has_no_status() -> None:
     """aiohttp says 400 of what it cannot parse; no server has answered that."""
 
-    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def nonsense(reader: asyncio.StreamReader) -> bytes:
         await read_head(reader)
-        writer.write(b"nonsense\r\n\r\n")
-        writer.close()
+        return b"nonsense\r\n\r\n"
 
-    server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
-    with capture(integrations=["aiohttp-client"]) as telemetry:
-        async with server, aiohttp.ClientSession() as session:
-            with pytest.raises(aiohttp.ClientResponseError) as caught:
-                await session.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    async with sockets(nonsense) as url, aiohttp.ClientSession() as session:
+        with (
+            capture(integrations=["aiohttp-client"]) as telemetry,
+            pytest.raises(aiohttp.ClientResponseError) as caught,
+        ):
+            await session.get(url)
 
     assert caught.value.status == 400
     assert names.HTTP_RESPONSE_STATUS_CODE not in attributes(telemetry)

@@ -65,6 +65,7 @@ async def hung_up(app: web.Application, **options: Any) -> AsyncIterator[None]:
         writer.write(b"GET /do/it HTTP/1.1\r\nhost: tested\r\n\r\n")
         await read_head(reader)
         writer.close()
+        await writer.wait_closed()
         yield
 
 
@@ -446,6 +447,7 @@ async def test_what_cannot_be_parsed_is_no_hop() -> None:
             writer.write(b"GET /\x01 nonsense\r\n\r\n")
             first, _ = await read_head(reader)
             writer.close()
+            await writer.wait_closed()
 
     assert first.split()[1] == "400"
     assert telemetry.spans == []
