@@ -134,13 +134,17 @@ def route(request: Any) -> str | None:
     return template
 
 
+def _of(request: Any) -> _Seen | None:
+    return _UNDER_WAY.get(getattr(request, "protocol", None))  # a test's may have none
+
+
 def preparing(hook: Callable[[Any, Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
     """In place of `_prepare_hook`, which runs the application's `on_response_prepare`."""
 
     @wraps(hook)
     async def prepared(request: Any, response: Any) -> None:
         await hook(request, response)
-        if (seen := _UNDER_WAY.get(request.protocol)) is not None:
+        if (seen := _of(request)) is not None:
             integration._guarded(_answer, seen.hop, response)
 
     return prepared
@@ -159,9 +163,9 @@ def ending(write_eof: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
 
     @wraps(write_eof)
     async def ended(response: Any, *args: Any, **kwargs: Any) -> None:
-        request = response._req  # None if it is over already
+        seen = _of(response._req)  # which is None afterwards
         await write_eof(response, *args, **kwargs)
-        if request is not None and (seen := _UNDER_WAY.get(request.protocol)) is not None:
+        if seen is not None:
             seen.hop.replied()
 
     return ended
