@@ -18,6 +18,8 @@ from otel_kit.integrations._shape import Integration, Undo
 
 CATALOGUE: Mapping[str, str] = {
     "aiobreaker": "aiobreaker",
+    "aiohttp-client": "aiohttp",
+    "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
     "circuitbreaker": "circuitbreaker",
     "fastapi": "fastapi",
@@ -33,6 +35,13 @@ CATALOGUE: Mapping[str, str] = {
     "tenacity": "tenacity",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
+
+PACKAGES: Mapping[str, str] = {
+    "aiohttp-client": "aiohttp",
+    "aiohttp-server": "aiohttp",
+    "grpc": "grpcio",
+}
+"""What pip calls a library, where that is not the integration's name."""
 
 _STABLE_NAMES = "OTEL_SEMCONV_STABILITY_OPT_IN"
 """OpenTelemetry's switch from the names of 2022 to the stable ones."""
@@ -56,6 +65,12 @@ def load(name: str) -> Integration:
     found = module.integration
     assert isinstance(found, Integration)
     return found
+
+
+def installed(name: str) -> bool:
+    """Whether the library is there; nothing is imported to find out."""
+    package = CATALOGUE[name].partition(".")[0]
+    return importlib.util.find_spec(package) is not None
 
 
 def install(
@@ -87,8 +102,9 @@ class _Installation:
                 continue
             if CATALOGUE[name] in sys.modules:
                 self._activate(name, asked_for=bool(named))
-            elif named and importlib.util.find_spec(CATALOGUE[name]) is None:
-                raise UnsupportedLibrary(f"{name} is not installed: pip install {name}")
+            elif named and not installed(name):
+                package = PACKAGES.get(name, name)
+                raise UnsupportedLibrary(f"{name} is not installed: pip install {package}")
             else:
                 wrapt.register_post_import_hook(self._waking(name), CATALOGUE[name])
 
