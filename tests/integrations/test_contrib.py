@@ -19,7 +19,8 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from tests.contract.contexts import from_kit
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import Behaviour
+from tests.contract.harness.base import Behaviour, ServerHarness
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
@@ -153,14 +154,14 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     """With prefer="contrib" FastAPI's own telemetry makes the span, and the kit the edge."""
     with bridged("fastapi", "starlette") as telemetry:
         harness = FastApi()
-        make = harness._app
+        make = harness.application
 
         def app() -> fastapi.FastAPI:
             made: fastapi.FastAPI = make()
             made._telemetry["tracer_provider"] = telemetry.tracer_provider
             return made
 
-        harness._app = app  # type: ignore[method-assign]
+        harness.application = app  # type: ignore[method-assign]
         async with harness:
             await harness.request(Behaviour.OK, headers=from_kit("web"))
             await harness.request(Behaviour.SERVER_ERROR)
@@ -175,8 +176,10 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     assert failed.status.status_code is StatusCode.ERROR
 
 
-@pytest.mark.parametrize("harness", [Starlette, Flask], ids=lambda h: h.__name__)
-async def test_a_request_to_contribs_server_is_an_edge(harness: type[Starlette | Flask]) -> None:
+@pytest.mark.parametrize(
+    "harness", [Starlette, Flask, DjangoWsgi, DjangoAsgi], ids=lambda h: h.__name__
+)
+async def test_a_request_to_contribs_server_is_an_edge(harness: type[ServerHarness]) -> None:
     """One SERVER span, not ours, and one edge with the caller's name."""
     with bridged(harness.library) as telemetry:
         async with harness() as server:

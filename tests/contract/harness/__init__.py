@@ -14,6 +14,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
@@ -25,7 +26,15 @@ from tests.contract.harness.starlette import FastApi, Starlette
 
 CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, Requests, GrpcSync, GrpcAio]
 """Libraries that send requests."""
-SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, Flask, GrpcSyncServer, GrpcAioServer]
+SERVERS: list[type[ServerHarness]] = [
+    FastApi,
+    Starlette,
+    Flask,
+    DjangoWsgi,
+    DjangoAsgi,
+    GrpcSyncServer,
+    GrpcAioServer,
+]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""
