@@ -121,11 +121,11 @@ class _Installation:
         if integration.contrib_before is None:
             self._contrib(integration)
             return
-        waiting = [integration]
+        waiting = iter([integration])
 
         def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            if waiting:
-                integration._guarded(self._contrib, waiting.pop())
+            for each in waiting:  # once
+                each._guarded(self._contrib, each)
             return wrapped(*args, **kwargs)
 
         self._undo.append(applied(Patch(integration.contrib_before, around)))
