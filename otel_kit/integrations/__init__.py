@@ -14,6 +14,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from otel_kit.exceptions import InvalidSetting, UnsupportedLibrary
+from otel_kit.integrations._patch import Patch, applied
 from otel_kit.integrations._shape import Integration, Undo
 
 CATALOGUE: Mapping[str, str] = {
@@ -22,6 +23,7 @@ CATALOGUE: Mapping[str, str] = {
     "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
     "circuitbreaker": "circuitbreaker",
+    "django": "django",
     "fastapi": "fastapi",
     "flask": "flask",
     "grpc": "grpc",
@@ -124,20 +126,31 @@ class _Installation:
             # library's messages and exceptions.
             self._undo.append(integration.install())
             if self._prefer == "contrib":
-                self._undo += self._contrib(integration)
+                self._prefer_contrib(integration)
         except Exception as error:
             if asked_for:
                 message = f"{name} cannot be instrumented: {error}"
                 raise UnsupportedLibrary(message) from error
             _log.warning("otel_kit does not instrument %s", name, exc_info=True)
 
-    def _contrib(self, integration: Integration) -> list[Undo]:
-        undo: list[Undo] = []
+    def _prefer_contrib(self, integration: Integration) -> None:
+        if integration.contrib_before is None:
+            self._contrib(integration)
+            return
+        waiting = iter([integration])
+
+        def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            for each in waiting:  # once
+                each._guarded(self._contrib, each)
+            return wrapped(*args, **kwargs)
+
+        self._undo.append(applied(Patch(integration.contrib_before, around)))
+
+    def _contrib(self, integration: Integration) -> None:
         for instrumentor in integration.instrumentors(load=True):
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(**self._providers)
-                undo.append(partial(_uninstrument, instrumentor))
-        return undo
+                self._undo.append(partial(_uninstrument, instrumentor))
 
     def uninstall(self) -> None:
         """Put every library back as it was."""

@@ -17,7 +17,7 @@ PEERS = 200
 class Shop(FastApi):
     """A server whose handler finishes the saga that its caller says it is in."""
 
-    def _app(self) -> FastAPI:
+    def application(self) -> FastAPI:
         app = FastAPI()
 
         @app.get("/orders/{order}")

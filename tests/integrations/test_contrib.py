@@ -21,6 +21,7 @@ from tests.contract.contexts import from_kit
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import Behaviour, ServerHarness
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
@@ -160,14 +161,14 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     """With prefer="contrib" FastAPI's own telemetry makes the span, and the kit the edge."""
     with bridged("fastapi", "starlette") as telemetry:
         harness = FastApi()
-        make = harness._app
+        make = harness.application
 
         def app() -> fastapi.FastAPI:
             made: fastapi.FastAPI = make()
             made._telemetry["tracer_provider"] = telemetry.tracer_provider
             return made
 
-        harness._app = app  # type: ignore[method-assign]
+        harness.application = app  # type: ignore[method-assign]
         async with harness:
             await harness.request(Behaviour.OK, headers=from_kit("web"))
             await harness.request(Behaviour.SERVER_ERROR)
@@ -182,7 +183,9 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     assert failed.status.status_code is StatusCode.ERROR
 
 
-@pytest.mark.parametrize("harness", [Starlette, Flask, AiohttpServer], ids=lambda h: h.__name__)
+@pytest.mark.parametrize(
+    "harness", [Starlette, Flask, DjangoWsgi, DjangoAsgi, AiohttpServer], ids=lambda h: h.__name__
+)
 async def test_a_request_to_contribs_server_is_an_edge(harness: type[ServerHarness]) -> None:
     """One SERVER span, not ours, and one edge with the caller's name."""
     with bridged(harness.library) as telemetry:

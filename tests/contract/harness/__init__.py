@@ -15,6 +15,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
@@ -38,6 +39,8 @@ SERVERS: list[type[ServerHarness]] = [
     FastApi,
     Starlette,
     Flask,
+    DjangoWsgi,
+    DjangoAsgi,
     GrpcSyncServer,
     GrpcAioServer,
 ]
