@@ -6,9 +6,10 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
+from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen
 from tests.contract.harness.http_client import HttpClient
-from tests.contract.harness.peer import STATUS, http_get
+from tests.contract.harness.http_server import HttpServer
+from tests.contract.harness.peer import STATUS
 
 
 class AiohttpClient(HttpClient):
@@ -26,15 +27,11 @@ class AiohttpClient(HttpClient):
         return Reply({k.lower(): v for k, v in answer.headers.items()}, answer.status)
 
 
-class AiohttpServer(ServerHarness):
+class AiohttpServer(HttpServer):
     """With `handler_cancellation`, so that a handler learns that its caller has hung up."""
 
     library = "aiohttp-server"
-    transport = "http"
     operation = "GET /do/{behaviour}"
-    unknown = "GET"
-    unknown_class = "client_error"
-    ok_status = 200
 
     async def __aenter__(self) -> Self:
         self._hung_up = asyncio.Event()
@@ -43,7 +40,7 @@ class AiohttpServer(ServerHarness):
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self._port = self._runner.addresses[0][1]
+        self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -51,11 +48,6 @@ class AiohttpServer(ServerHarness):
 
     async def settled(self) -> None:
         await self._hung_up.wait()
-
-    async def request(
-        self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
-    ) -> Reply:
-        return await http_get(self._port, f"/do/{behaviour}{path}", headers or {})
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         behaviour = Behaviour(request.match_info["behaviour"])

@@ -7,16 +7,11 @@ from typing import Any, Self
 
 import uvicorn
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
-from tests.contract.harness.peer import http_get
+from tests.contract.harness.base import Behaviour, HandlerError, Seen
+from tests.contract.harness.http_server import HttpServer
 
 
-class AsgiHarness(ServerHarness):
-    transport = "http"
-    unknown = "GET"
-    unknown_class = "client_error"
-    ok_status = 200
-
+class AsgiHarness(HttpServer):
     def __init__(self) -> None:
         super().__init__()
         self._left = asyncio.Event()
@@ -36,17 +31,12 @@ class AsgiHarness(ServerHarness):
             await asyncio.wait([self._serving], timeout=0.01)
             if self._serving.done():
                 await self._serving
-        self._port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *error: object) -> None:
         self._server.should_exit = self._server.force_exit = True
         await self._serving
-
-    async def request(
-        self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
-    ) -> Reply:
-        return await http_get(self._port, f"/do/{behaviour}{path}", headers or {})
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         scope["tested.receive"] = receive

@@ -8,19 +8,15 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
-from tests.contract.harness.peer import http_get
+from tests.contract.harness.base import Behaviour, HandlerError, Seen
+from tests.contract.harness.http_server import HttpServer
 
 
 class _Quiet(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None: ...  # noqa: A002 - werkzeug's
 
 
-class WsgiHarness(ServerHarness):
-    transport = "http"
-    unknown = "GET"
-    unknown_class = "client_error"
-    ok_status = 200
+class WsgiHarness(HttpServer):
     server: BaseWSGIServer
 
     @abstractmethod
@@ -32,6 +28,7 @@ class WsgiHarness(ServerHarness):
         app = self.application()
         self.server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
         self.server.daemon_threads = False  # type: ignore[attr-defined] # closing waits for them
+        self.port = self.server.port
         self._serving = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self._serving.start()
         return self
@@ -47,11 +44,6 @@ class WsgiHarness(ServerHarness):
         self.server.shutdown()
         self._serving.join()
         self.server.server_close()
-
-    async def request(
-        self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
-    ) -> Reply:
-        return await http_get(self.server.port, f"/do/{behaviour}{path}", headers or {})
 
     def asked(self, behaviour: str, headers: Mapping[str, str], environ: dict[str, Any]) -> None:
         """What a handler does before it answers."""
