@@ -105,6 +105,29 @@ class BytesPairs(Headers):
         return name.encode("ascii"), value.encode("ascii")
 
 
+class Mapped(Headers):
+    """A mapping of names to values, whatever its own rules for either: an HTTP client's headers.
+
+    What was written into the mapping by others since then is not seen.
+    """
+
+    __slots__ = ("_mapping",)
+
+    def __init__(self, mapping: MutableMapping[Any, Any]) -> None:
+        super().__init__(list(mapping.items()))
+        self._mapping = mapping
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        self._mapping[name] = value
+
+    def _drop(self, name: str) -> bool:
+        stale = {key for key, _ in self.pairs if (_text(key) or "").lower() == name}
+        for key in stale:
+            del self._mapping[key]
+        return bool(stale) and super()._drop(name)
+
+
 class Metadata(Headers):
     """`[(str, str | bytes)]`: gRPC metadata."""
 

@@ -152,6 +152,11 @@ class Propagator(TextMapPropagator):
             elif field in carrier:
                 del carrier[field]
 
+    def wrote(self, carrier: Mapping[str, str], span: SpanContext) -> bool:
+        """Whether headers say that this span sent them."""
+        own = f"{span.span_id:016x}"
+        return any(own in carrier.get(field, "") for field in self._all_fields)
+
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
             sent_ns = getattr(span, "start_time", None)

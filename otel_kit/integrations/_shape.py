@@ -8,11 +8,11 @@ steps aside where another instrumentation is active, and puts everything back.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutine, iscoroutinefunction
 from typing import Any
 
-from otel_kit.errors import ErrorClass, classify_as
+from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
@@ -36,7 +36,7 @@ class Integration:
         name: str,
         *,
         supports: str,
-        errors: dict[type[BaseException], ErrorClass] | None = None,
+        errors: Mapping[type[BaseException], ErrorClass | Reader] | None = None,
         contrib: tuple[str, ...] = (),
         native: str | None = None,
     ) -> None:
@@ -203,8 +203,8 @@ class Integration:
         except (ImportError, AttributeError):
             uninstall()
             raise
-        for error_type, error_class in self._errors.items():
-            classify_as(error_class, error_type)
+        for error_type, how in self._errors.items():
+            classify_by(how, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
         for types, found in self._finders:

@@ -22,8 +22,17 @@ from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
-CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, Requests, GrpcSync, GrpcAio]
+CLIENTS: list[type[ClientHarness]] = [
+    HttpxSync,
+    HttpxAsync,
+    Requests,
+    Urllib3Manager,
+    Urllib3Pool,
+    GrpcSync,
+    GrpcAio,
+]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, Flask, GrpcSyncServer, GrpcAioServer]
 """Libraries that answer requests."""
