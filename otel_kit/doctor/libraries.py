@@ -16,8 +16,8 @@ from otel_kit.settings import Settings
 _CHECK = "libraries"
 _CLAUSE: Final = re.compile(r"\s*(>=|<)\s*([0-9.]+)\s*")
 _UNSEEN: Final = (
-    *("aiohttp", "aio-pika", "boto3", "celery", "confluent-kafka", "django", "flask"),
-    *("grpclib", "nats-py", "pika", "requests"),
+    *("aiohttp", "aio-pika", "boto3", "celery", "confluent-kafka", "django"),
+    *("grpclib", "nats-py", "pika"),
 )
 """Distributions that cross services, and that no integration knows."""
 

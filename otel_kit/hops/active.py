@@ -203,9 +203,9 @@ class ActiveHop(Nested):
         return False
 
     def _begin(self, runtime: "Runtime", ambient: Context) -> bool:
-        if suppressed(ambient, self.kind, self.hop.system) or self._stands_already(
-            runtime, ambient
-        ):
+        if suppressed(ambient, self.kind, self.hop.system):
+            return False
+        if self._stands_already(runtime, ambient):
             return False
         twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
@@ -253,10 +253,11 @@ class ActiveHop(Nested):
             return same
         carrier, around = self.hop.carrier, outer.hop.carrier
         span, wrote = outer.span.get_span_context(), runtime.propagator.wrote
-        if carrier is None or around is None or outer.ended or wrote(around, span):
-            return carrier is not None and wrote(carrier, span)
-        # No header can tell (OTEL_PROPAGATORS=none): it is the same, if it is of the same kind.
-        return outer.hop.system == self.hop.system
+        if carrier is None or wrote(carrier, span):
+            return carrier is not None
+        # Where no header can tell (OTEL_PROPAGATORS=none), a call of the same kind is the same.
+        alike = outer.hop.system == self.hop.system and not outer.ended
+        return alike and around is not None and not wrote(around, span)
 
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
         account, context = self._account, ambient

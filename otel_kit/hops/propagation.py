@@ -155,7 +155,8 @@ class Propagator(TextMapPropagator):
     def wrote(self, carrier: Mapping[str, str], span: SpanContext) -> bool:
         """Whether headers say that this span sent them."""
         own = f"{span.span_id:016x}"
-        return any(own in carrier.get(field, "") for field in self._all_fields)
+        found = _headers(carrier, default_getter, self._all_fields)
+        return any(own in value for value in found.values())
 
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:

@@ -1,10 +1,11 @@
 """Headers of every shape, read tolerantly and written without leftovers."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from otel_kit.hops.carriers import BytesPairs, Headers, Metadata, Pairs
+from otel_kit.hops.carriers import BytesPairs, Headers, Mapped, Metadata, Pairs
 from otel_kit.hops.propagation import Propagator, inbound
 
 
@@ -31,6 +32,18 @@ def test_writing_replaces_every_earlier_value() -> None:
     view["traceparent"] = "new"
 
     assert view.pairs == [("x", "1"), ("traceparent", "new")]
+
+
+def test_a_mapping_is_changed_in_place() -> None:
+    """Names of any case and of bytes are found, replaced and taken away; the others stay."""
+    headers: dict[Any, Any] = {"TraceParent": "old", b"traceparent": b"older", "x": 1, b"B": b"2"}
+    view = Mapped(headers)
+    view["traceparent"] = "new"
+    del view["b"]
+
+    assert headers == {"traceparent": "new", "x": 1}
+    assert view["traceparent"] == "new"
+    assert "b" not in view
 
 
 def test_the_last_value_counts() -> None:

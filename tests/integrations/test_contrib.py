@@ -21,11 +21,13 @@ from tests.contract.contexts import from_kit
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import Behaviour
 from tests.contract.harness.flask import Flask
+from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
@@ -43,10 +45,11 @@ def hops(telemetry: Telemetry, **labels: object) -> int:
     return telemetry.count(names.HOP_DURATION, **labels)
 
 
-@pytest.mark.parametrize("harness", [HttpxSync, HttpxAsync, Requests], ids=lambda h: h.__name__)
-async def test_a_request_by_contribs_client_is_an_edge(
-    harness: type[HttpxSync | Requests],
-) -> None:
+HTTP_CLIENTS = [HttpxSync, HttpxAsync, Requests, Urllib3Manager, Urllib3Pool]
+
+
+@pytest.mark.parametrize("harness", HTTP_CLIENTS, ids=lambda h: h.__name__)
+async def test_a_request_by_contribs_client_is_an_edge(harness: type[HttpClient]) -> None:
     """One CLIENT span, not ours, and one edge with the server's address and the error's class."""
     with bridged(harness.library) as telemetry:
         async with harness() as client:

@@ -73,7 +73,7 @@ def test_redirects_of_a_pool_are_one_hop() -> None:
 
 def test_retries_are_one_hop() -> None:
     """The library's own attempts are part of the call, and the status of the last one counts."""
-    answers = iter([(503, {}), (429, {})])
+    answers = iter([(503, dict[str, str]()), (429, {})])
     with (
         origin(lambda _: next(answers, (200, {}))) as server,
         capture(integrations=["urllib3"]) as telemetry,
@@ -367,9 +367,9 @@ def test_a_call_is_one_hop_whatever_is_sent(propagators: str) -> None:
     with (
         origin(lambda _: next(answers, (200, {}))) as server,
         capture(integrations=["urllib3"], propagators=[propagators]) as telemetry,
-        PoolManager(retries=AT_ONCE) as manager,
+        PoolManager() as manager,
     ):
-        manager.request("GET", server.url)
+        manager.request("GET", server.url, retries=AT_ONCE)
 
     assert len(server.targets) == 3
     assert len(telemetry.spans) == hops(telemetry) == 1
