@@ -124,7 +124,8 @@ class Mapped(Headers):
     def _drop(self, name: str) -> bool:
         stale = {key for key, _ in self.pairs if (_text(key) or "").lower() == name}
         for key in stale:
-            del self._mapping[key]
+            if key in self._mapping:  # one that knows no case has dropped all by the first
+                del self._mapping[key]
         return bool(stale) and super()._drop(name)
 
 

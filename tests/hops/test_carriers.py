@@ -1,5 +1,6 @@
 """Headers of every shape, read tolerantly and written without leftovers."""
 
+from collections import UserDict
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +45,24 @@ def test_a_mapping_is_changed_in_place() -> None:
     assert headers == {"traceparent": "new", "x": 1}
     assert view["traceparent"] == "new"
     assert "b" not in view
+
+
+def test_a_mapping_that_knows_no_case_may_repeat_a_name() -> None:
+    """The names it gives differ in case, and to it they are one."""
+
+    class Caseless(UserDict[str, str]):
+        def __contains__(self, name: object) -> bool:
+            return any(key.lower() == str(name).lower() for key in self.data)
+
+        def __delitem__(self, name: str) -> None:
+            self.data = {key: self.data[key] for key in self.data if key.lower() != name.lower()}
+
+    headers = Caseless({"Baggage": "a=1", "baggage": "b=2", "x": "1"})
+    view = Mapped(headers)
+    assert view["baggage"] == "a=1,b=2"
+    view["baggage"] = "c=3"
+
+    assert headers.data == {"x": "1", "baggage": "c=3"}
 
 
 def test_the_last_value_counts() -> None:
