@@ -105,28 +105,53 @@ class BytesPairs(Headers):
         return name.encode("ascii"), value.encode("ascii")
 
 
-class Mapped(Headers):
+class Mapped(MutableMapping[str, str]):
     """A mapping of names to values, whatever its own rules for either: an HTTP client's headers.
 
-    What was written into the mapping by others since then is not seen.
+    Names that others have written into the mapping since then are not seen.
     """
 
-    __slots__ = ("_mapping",)
+    __slots__ = ("_names", "mapping")
 
     def __init__(self, mapping: MutableMapping[Any, Any]) -> None:
-        super().__init__(list(mapping.items()))
-        self._mapping = mapping
+        self.mapping = mapping
+        self._names: dict[str, list[Any]] = {}  # those of the mapping that are one for us
+        for name in mapping:
+            self._names.setdefault((_text(name) or "").lower(), []).append(name)
+
+    def some(self, wanted: Collection[str]) -> dict[str, str]:
+        """As `Headers.some`; values are read only if there is one."""
+        if self._names.keys().isdisjoint(wanted):
+            return {}
+        return Headers(list(self.mapping.items())).some(wanted)
+
+    def __getitem__(self, name: str) -> str:
+        return self.some((name,))[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names and bool(self.some((str(name),)))
 
     def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, value)
-        self._mapping[name] = value
+        self._drop(name)
+        self.mapping[name] = value
+        self._names[name] = [name]
+
+    def __delitem__(self, name: str) -> None:
+        if not self._drop(name):
+            raise KeyError(name)
 
     def _drop(self, name: str) -> bool:
-        stale = {key for key, _ in self.pairs if (_text(key) or "").lower() == name}
-        for key in stale:
-            if key in self._mapping:  # one that knows no case has dropped all by the first
-                del self._mapping[key]
-        return bool(stale) and super()._drop(name)
+        stale = self._names.pop(name, ())
+        for each in stale:
+            if each in self.mapping:  # one that knows no case has dropped all by the first
+                del self.mapping[each]
+        return bool(stale)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Metadata(Headers):

@@ -33,7 +33,7 @@ from opentelemetry.trace import (
 )
 
 from otel_kit.hops import baggage
-from otel_kit.hops.carriers import Headers
+from otel_kit.hops.carriers import Headers, Mapped
 from otel_kit.hops.keys import BAGGAGE as BAGGAGE_KEY
 from otel_kit.hops.keys import INBOUND, SPAN
 from otel_kit.hops.wire import decode_name, encode_name
@@ -224,7 +224,7 @@ def _headers(
     carrier: CarrierT, getter: Getter[CarrierT], wanted: Collection[str]
 ) -> Mapping[str, str]:
     """Those of a carrier that are wanted; what stands in several is one list."""
-    if isinstance(carrier, Headers):
+    if isinstance(carrier, (Headers, Mapped)):
         return carrier.some(wanted)
     found = ((name, getter.get(carrier, name)) for name in wanted)
     return {

@@ -73,6 +73,8 @@ class Integration:
         object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.
+        `headers` names the argument by which a library above passes those that its own hop has
+        written: with these very ones the call is that hop, and is not described at all.
         """
         return self._outbound(call, targets, **options)
 

@@ -13,7 +13,7 @@ whether that fails, is not measured, as nobody need ever close it.
 
 from collections.abc import Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from urllib3 import exceptions
@@ -78,13 +78,16 @@ def failed(hop: ActiveHop, error: Exception) -> None:
         hop.status(status)
 
 
-@integration.calls("urllib3:PoolManager.urlopen", answered=answered, failed=failed)
+OPTIONS: Final[dict[str, Any]] = {"answered": answered, "failed": failed, "headers": "headers"}
+
+
+@integration.calls("urllib3:PoolManager.urlopen", **OPTIONS)
 def asked_by_manager(call: Call) -> Hop | None:
     """None where a pool has to choose the headers, or the scheme."""
     return _request(call, call["url"], call.get("headers", call.instance.headers))
 
 
-@integration.calls("urllib3:HTTPConnectionPool.urlopen", answered=answered, failed=failed)
+@integration.calls("urllib3:HTTPConnectionPool.urlopen", **OPTIONS)
 def asked_of_pool(call: Call) -> Hop | None:
     pool, url, headers = call.instance, call["url"], call["headers"]
     if isinstance(url, str) and not _is_absolute(url):  # else it is a proxy's pool
