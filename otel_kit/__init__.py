@@ -4,6 +4,7 @@ import otel_kit
 otel_kit.instrument("orders")
 """
 
+from otel_kit import outbox
 from otel_kit._instrument import Kit, instrument
 from otel_kit.dead_letters import dead_letter
 from otel_kit.duplicates import duplicate
@@ -41,6 +42,7 @@ __all__ = [
     "http_request",
     "incoming",
     "instrument",
+    "outbox",
     "outgoing",
     "process",
     "rpc_call",
