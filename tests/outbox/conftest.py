@@ -1,20 +1,12 @@
 """Each test has an empty table `outbox` in each kind of database."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.outbox.databases import MISSING, SCHEMA, Database, PostgreSQL, postgresql, programs
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgreSQL]:
-    if programs() is None:
-        pytest.skip(MISSING)
-    with postgresql() as running:
-        yield running
+from tests.outbox.databases import SCHEMA, Database, Served
+from tests.servers.postgresql import PostgreSQL
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -23,7 +15,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         found = Database(str(tmp_path / "test.db"))
     else:
-        found = request.getfixturevalue("server")
+        found = Served(PostgreSQL.shared())
     with closing(found.connect()) as connection:
         connection.execute("DROP TABLE IF EXISTS outbox")
         connection.execute(found.sql(SCHEMA))

@@ -63,7 +63,11 @@ def headers_of(stored: Any) -> dict[str, str]:
 
 async def test_one_trace_from_the_writer_over_the_relay_to_the_consumer(database: Database) -> None:
     """Each is a service of its own; the saga goes along, and each wait has its own edge."""
-    with capture("orders") as orders, otel_kit.saga("o-1", "order"), otel_kit.step("place"):
+    with (
+        capture("orders", integrations=["aiokafka"]) as orders,
+        otel_kit.saga("o-1", "order"),
+        otel_kit.step("place"),
+    ):
         _, topic, stored = write(database)
     async with AiokafkaProducer() as producer, AiokafkaIterated(topic=producer.topic) as consumer:
         relaying = capture("relay", integrations=["aiokafka"])

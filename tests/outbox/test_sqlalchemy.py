@@ -60,7 +60,7 @@ table: Table = Message.metadata.tables["outbox"]
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    with capture("orders") as telemetry:
+    with capture("orders", integrations=["requests"]) as telemetry:
         yield telemetry
 
 

@@ -18,7 +18,7 @@ INSERT = "INSERT INTO outbox (topic, headers) VALUES ({p}, {p})"
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    with capture("orders") as telemetry:
+    with capture("orders", integrations=["requests"]) as telemetry:
         yield telemetry
 
 
