@@ -23,6 +23,7 @@ from otel_kit.hops import (
     send,
     serve,
 )
+from otel_kit.replays import replay
 from otel_kit.sagas import Saga, compensate, current_saga, saga, step
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "outbox",
     "outgoing",
     "process",
+    "replay",
     "rpc_call",
     "saga",
     "send",

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
-from otel_kit.hops import Runtime, current
+from otel_kit.hops import Runtime, current, replaying
 from otel_kit.hops.edges import QUEUE_BUCKETS
 from otel_kit.hops.failures import mark_failed
 from otel_kit.hops.place import Place
@@ -44,6 +44,8 @@ class Saga:
         """
         if outcome not in get_args(Outcome):
             raise ValueError(f"outcome {outcome!r} is none of {', '.join(get_args(Outcome))}")
+        if replaying():
+            return
         span = trace.get_current_span()
         span.set_attribute(names.SAGA_OUTCOME, outcome)
         span.add_event(
@@ -64,7 +66,8 @@ def saga(id: str, name: str = NO_NAME) -> Iterator[Saga]:  # noqa: A002 - the wo
     joined = current_saga() == this
     place = Place(_with_baggage(this, get_current()))
     try:
-        trace.get_current_span().set_attributes(_attributes(this))
+        if not replaying():
+            trace.get_current_span().set_attributes(_attributes(this))
         if not joined:
             _guarded(_started, this)
         yield this
@@ -109,6 +112,9 @@ def stamp(span: Span, parent: Context | None) -> None:
 
 @contextmanager
 def _step(name: str, attributes: dict[str, str]) -> Iterator[Span]:
+    if replaying():  # it was recorded when it was done
+        yield trace.INVALID_SPAN
+        return
     span = _begun(name, attributes)
     place = Place(trace.set_span_in_context(span))
     if span.is_recording():  # else nothing would ever tell that the step has ended

@@ -43,3 +43,27 @@ def test_outbox(telemetry: Telemetry, tmp_path: Path) -> None:
     assert sent == ["a kettle"]
     assert (relayed.parent and relayed.parent.span_id) == written.context.span_id
     assert (relayed.attributes or {})[names.SAGA_ID] == "ORD-1"
+
+
+def test_replay(telemetry: Telemetry, tmp_path: Path) -> None:
+    """The handlers run, and nothing is recorded until one runs outside."""
+    defined = run("Event-sourcing replay", tmp_path)
+    assert (defined["balance"], telemetry.spans) == (0, [])
+
+    defined["handle"]({"topic": "orders.paid", "amount": 7})
+    assert [span.name for span in telemetry.spans] == ["book", "process orders.paid"]
+
+
+def test_polling(telemetry: Telemetry, tmp_path: Path) -> None:
+    """A poll that finds a job is a hop with its wait, and an empty one is nothing."""
+    defined, handled = run("Polling and batches", tmp_path), []
+    job = defined["jobs"][0]
+    defined["poll"](handled.append)
+    defined["poll"](handled.append)
+    defined["poll_many"](handled.extend)
+    assert (handled, len(telemetry.spans)) == ([job], 1)
+
+    defined["jobs"].extend([job, job])
+    defined["poll_many"](handled.extend)
+    assert (handled, len(telemetry.spans)) == ([job] * 3, 2)
+    assert telemetry.count(names.QUEUE_DURATION, transport="jobs") == 3

@@ -15,6 +15,8 @@ ATTEMPT: Final = create_key("otel_kit-attempt")
 """The attempt of a retried call that is under way; it is told whom it called."""
 PLACE: Final = create_key("otel_kit-place")
 """The innermost saga, step or the like that was entered."""
+REPLAY: Final = create_key("otel_kit-replay")
+"""Set within a replay."""
 
 # A context is copied each time a value is added.  With the keys several are added at once.
 [SPAN] = set_span_in_context(INVALID_SPAN, Context())
