@@ -73,6 +73,9 @@ def extensions(wrapped: Any, schema: Any, args: Any, kwargs: Any) -> Any:
 class Operation(SchemaExtension):
     """Tells the hop of the request about one operation, when it is over."""
 
+    def __init__(self) -> None:
+        """The execution's context is set afterwards, by every version."""
+
     def on_operation(self) -> Iterator[None]:
         hop = None if _within.get() else serving()
         if hop is None or hop.hop.convention is not CONVENTION:  # a WebSocket's connection
