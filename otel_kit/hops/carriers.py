@@ -109,3 +109,23 @@ class Metadata(Headers):
     """`[(str, str | bytes)]`: gRPC metadata."""
 
     __slots__ = ()
+
+
+class Table(Headers):
+    """`{name: value}`, changed in place: AMQP headers, whose values are of many types."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, table: dict[Any, Any]) -> None:
+        super().__init__(list(table.items()))
+        self.table = table
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        self.table[name] = value
+
+    def _drop(self, name: str) -> bool:
+        if dropped := super()._drop(name):
+            self.table.clear()
+            self.table.update(self.pairs)
+        return dropped

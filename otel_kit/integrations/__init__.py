@@ -18,6 +18,7 @@ from otel_kit.integrations._patch import Patch, applied
 from otel_kit.integrations._shape import Integration, Undo
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -29,6 +30,7 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
