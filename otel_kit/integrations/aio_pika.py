@@ -11,6 +11,7 @@ An iterator is a consumer with a callback of its own, which only fills a buffer:
 
 from copy import copy
 from typing import Any
+from weakref import WeakSet
 
 import wrapt
 from aio_pika import IncomingMessage, Message, exceptions
@@ -35,6 +36,8 @@ integration = Integration(
         exceptions.PublishError: ErrorClass.CLIENT_ERROR,
     },
 )
+_asked: WeakSet[Any] = WeakSet()
+"""Queues that were asked for a message."""
 _queues: Latest[Any] = Latest(1000)
 """The queue of a message, by its headers: a message cannot be referred to weakly."""
 
@@ -91,7 +94,17 @@ def iterated(message: IncomingMessage, iterator: Any) -> Hop:
 
 @integration.processes_each("aio_pika.queue:Queue.get")
 def got(message: IncomingMessage | None, queue: Any) -> Hop | None:
-    return None if message is None else consumed(queue, message)
+    if message is None:
+        return None
+    _asked.add(queue)
+    return consumed(queue, message)
+
+
+@integration.asks("aio_pika.channel:Channel.close", "aio_pika.connection:Connection.close")
+def closed(call: Call) -> None:
+    for queue in list(_asked):
+        if call.instance in (queue.channel, getattr(queue.channel, "_connection", None)):
+            integration.loops.closed(queue)
 
 
 @integration.describes(IncomingMessage)

@@ -22,6 +22,11 @@ class RabbitMQ(Server):
     def url(self) -> str:
         return f"amqp://guest:guest@{self.address}/"
 
+    def restart(self) -> None:
+        """As an operator does it: killed, it would not know of the latest acknowledgements."""
+        self._process.stop()
+        self.start()
+
     def command(self, program: str) -> Sequence[str]:
         mapper = f"setpriv --pdeathsig KILL epmd -address {HOST} -port {self._mapper}"
         return ["sh", "-c", f"{mapper} & exec {shlex.quote(program)} </dev/null"]

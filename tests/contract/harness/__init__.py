@@ -5,6 +5,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.contract.harness import retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import ClientHarness, ServerHarness
@@ -30,6 +36,14 @@ from tests.contract.harness.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -54,9 +68,26 @@ SERVERS: list[type[ServerHarness]] = [
     GrpcAioServer,
 ]
 """Libraries that answer requests."""
-PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+PRODUCERS: list[type[ProducerHarness]] = [
+    KafkaPythonProducer,
+    AiokafkaProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
+]
 """Libraries that send messages."""
-CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+CONSUMERS: list[type[ConsumerHarness]] = [
+    KafkaPythonConsumer,
+    AiokafkaIterated,
+    AiokafkaGetone,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
+]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
 """Those that read a log."""
