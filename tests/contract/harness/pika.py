@@ -35,7 +35,7 @@ class _Producer(OnRabbitMQ, ProducerHarness):
     library = "pika"
     headers_are_lists = False
     acknowledged = False
-    unsendable = (5, TypeError)
+    unsendable = (5, AttributeError)
 
     def native_headers(self, headers: Mapping[str, str]) -> Any:
         return dict(headers)
@@ -317,12 +317,12 @@ class _Callback(CallbackConsumer, _Consumer):
         """Let the thread end; from any."""
 
     async def crash(self) -> None:
-        self.transport().shutdown(socket.SHUT_RDWR)
+        self.line().shutdown(socket.SHUT_RDWR)
         await self.finish()
         await asyncio.to_thread(self._thread.join)
 
     @abstractmethod
-    def transport(self) -> socket.socket:
+    def line(self) -> socket.socket:
         """The connection's socket."""
 
 
@@ -331,13 +331,12 @@ class PikaCallback(_Callback):
 
     def _run(self, ready: "Future[None]") -> None:
         with suppress(AMQPError):
-            self._connection = pika.BlockingConnection(self.parameters())
-            channel = self._connection.channel()
-            channel.basic_consume(self.topic, self.on_message)
-            ready.set_result(None)
-            while not self._closing.is_set():
-                self._turn(channel)
-            self._connection.close()
+            with pika.BlockingConnection(self.parameters()) as self._connection:
+                self._channel = self._connection.channel()
+                self._channel.basic_consume(self.topic, self.on_message)
+                ready.set_result(None)
+                while not self._closing.is_set():
+                    self._turn(self._channel)
 
     def _turn(self, channel: Any) -> None:
         with suppress(HandlerError):
@@ -345,9 +344,9 @@ class PikaCallback(_Callback):
 
     def stop(self) -> None:
         self._closing.set()
-        self._connection.add_callback_threadsafe(self._connection.close)
+        self._connection.add_callback_threadsafe(self._channel.stop_consuming)
 
-    def transport(self) -> socket.socket:
+    def line(self) -> socket.socket:
         found: socket.socket = self._connection._impl._transport._sock
         return found
 
@@ -372,10 +371,11 @@ class PikaSelect(_Callback):
         while not self._connection.is_closed:
             with suppress(HandlerError):
                 self._connection.ioloop.start()
+        self._connection.ioloop.close()
 
     def stop(self) -> None:
         self._connection.ioloop.add_callback_threadsafe(self._connection.close)
 
-    def transport(self) -> socket.socket:
+    def line(self) -> socket.socket:
         found: socket.socket = self._connection._transport._sock
         return found
