@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import aio_pika
 from aio_pika.exceptions import DeliveryError
 
-from tests.contract.harness.callbacks import TIMEOUT, CallbackConsumer
-from tests.contract.harness.messaging import ProducerHarness, QueueConsumerHarness
+from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.messaging import ProducerHarness, QueueConsumerHarness
 from tests.contract.harness.rabbitmq import (
     FULL,
     REFUSALS,

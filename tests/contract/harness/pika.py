@@ -16,9 +16,9 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.adapters.select_connection import SelectConnection
 from pika.exceptions import AMQPError
 
-from tests.contract.harness.base import HandlerError
-from tests.contract.harness.callbacks import TIMEOUT, CallbackConsumer
-from tests.contract.harness.messaging import ProducerHarness, QueueConsumerHarness
+from otel_kit.testing.contract.base import HandlerError
+from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.messaging import ProducerHarness, QueueConsumerHarness
 from tests.contract.harness.rabbitmq import (
     FULL,
     REFUSALS,
@@ -351,8 +351,8 @@ class PikaCallback(_Callback):
         return found
 
     async def recover(self) -> None:
+        await self.finish()
         await asyncio.to_thread(self._thread.join)
-        self._handled = None
         await self.open()
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import amqp
 
-from tests.contract.harness.messaging import Broker, Headers
+from otel_kit.testing.contract.messaging import Broker, Headers
 from tests.servers.rabbitmq import RabbitMQ
 
 FULL, UNROUTABLE = "FULL", "UNROUTABLE"
