@@ -119,11 +119,16 @@ class Mapped(MutableMapping[str, str]):
         for name in mapping:
             self._names.setdefault((_text(name) or "").lower(), []).append(name)
 
+    @property
+    def pairs(self) -> list[Pair]:
+        """What is there, as it is, also what cannot be read here."""
+        return list(self.mapping.items())
+
     def some(self, wanted: Collection[str]) -> dict[str, str]:
         """As `Headers.some`; values are read only if there is one."""
         if self._names.keys().isdisjoint(wanted):
             return {}
-        return Headers(list(self.mapping.items())).some(wanted)
+        return Headers(self.pairs).some(wanted)
 
     def __getitem__(self, name: str) -> str:
         return self.some((name,))[name]
@@ -158,23 +163,3 @@ class Metadata(Headers):
     """`[(str, str | bytes)]`: gRPC metadata."""
 
     __slots__ = ()
-
-
-class Table(Headers):
-    """`{name: value}`, changed in place: AMQP headers, whose values are of many types."""
-
-    __slots__ = ("table",)
-
-    def __init__(self, table: dict[Any, Any]) -> None:
-        super().__init__(list(table.items()))
-        self.table = table
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, value)
-        self.table[name] = value
-
-    def _drop(self, name: str) -> bool:
-        if dropped := super()._drop(name):
-            self.table.clear()
-            self.table.update(self.pairs)
-        return dropped

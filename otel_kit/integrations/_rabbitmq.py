@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from otel_kit import names
 from otel_kit.hops import Hop, incoming, outgoing
-from otel_kit.hops.carriers import Table
+from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.peers import Bounded
 
 SYSTEM: Final = "rabbitmq"
@@ -29,7 +29,7 @@ _keys: dict[str, Bounded] = {}
 def send_hop(exchange: str, routing_key: str, headers: dict[str, Any], broker: str | None) -> Hop:
     """A message for an exchange; `headers` are the ones that go out, none of the caller's."""
     way = _way(exchange, _key(exchange, routing_key))
-    hop = outgoing(SYSTEM, way, carrier=Table(headers), broker=broker)
+    hop = outgoing(SYSTEM, way, carrier=Mapped(headers), broker=broker)
     return _with(hop, way == _TEMPORARY, {names.MESSAGING_ROUTING_KEY: routing_key})
 
 
@@ -51,7 +51,7 @@ def message_hop(
     hop = incoming(
         SYSTEM,
         queue or way,
-        carrier=Table(headers),
+        carrier=Mapped(headers),
         sent_at=_sent_at(headers, properties.timestamp),
         message_id=properties.message_id,
         delivery=delivery,

@@ -73,12 +73,9 @@ def _buffers(callback: Any) -> bool:
     return isinstance(getattr(callback, "__self__", None), QueueIterator)
 
 
-@integration.processes_callback(
-    "aio_pika.queue:Queue.consume", parameter="callback", ours=_buffers
-)
-def consumed(queue: Any, message: IncomingMessage) -> Hop:
-    _queues.put(message.headers, queue)
-    return received(message)
+@integration.processes_callback("aio_pika.queue:Queue.consume", parameter="callback", ours=_buffers)
+def called_back(queue: Any, message: IncomingMessage) -> Hop:
+    return _taken(message, queue)
 
 
 _ITERATORS = [each for each in (QueueIterator, RobustQueueIterator) if "__anext__" in vars(each)]
@@ -89,7 +86,7 @@ _ITERATORS = [each for each in (QueueIterator, RobustQueueIterator) if "__anext_
     closed=("aio_pika.queue:QueueIterator.close",),
 )
 def iterated(message: IncomingMessage, iterator: Any) -> Hop:
-    return consumed(iterator._amqp_queue, message)
+    return _taken(message, iterator._amqp_queue)
 
 
 @integration.processes_each("aio_pika.queue:Queue.get")
@@ -97,7 +94,7 @@ def got(message: IncomingMessage | None, queue: Any) -> Hop | None:
     if message is None:
         return None
     _asked.add(queue)
-    return consumed(queue, message)
+    return _taken(message, queue)
 
 
 @integration.asks("aio_pika.channel:Channel.close", "aio_pika.connection:Connection.close")
@@ -107,11 +104,20 @@ def closed(call: Call) -> None:
             integration.loops.closed(queue)
 
 
+def _taken(message: IncomingMessage, queue: Any) -> Hop:
+    _queues.put(message.headers, queue)
+    return _described(message, queue.name)
+
+
 @integration.describes(IncomingMessage)
 def received(message: IncomingMessage) -> Hop:
     queue = _queues.get(message.headers)
+    return _described(message, "" if queue is None else queue.name)
+
+
+def _described(message: IncomingMessage, queue: str) -> Hop:
     return message_hop(
-        queue.name if queue is not None else "",
+        queue,
         message.exchange or "",
         message.routing_key or "",
         message,

@@ -4,7 +4,7 @@ callback, that `BlockingChannel.consume` yields, or that its `basic_get` returns
 
 A send ends when the broker confirms it where the channel waits for that (`BlockingChannel` after
 `confirm_delivery`), else when it is written, or buffered for that.  A callback is the handler; a
-message that was yielded or got is handled until the next one is asked for, or the channel is closed.
+message that was yielded or got is handled until the next one is asked for, or its channel closed.
 
 A `BlockingChannel` calls the channel of its connection underneath, for which its own functions are
 callbacks: that is one hop.  To handle a message in another thread than it came in, say
@@ -39,7 +39,6 @@ integration = Integration(
 )
 _BLOCKING = "pika.adapters.blocking_connection:BlockingChannel"
 _CHANNEL = "pika.channel:Channel"
-_Delivered = tuple[Any, Any, Any]
 
 
 @integration.sends(f"{_BLOCKING}.basic_publish", f"{_CHANNEL}.basic_publish")
@@ -70,11 +69,15 @@ _deliveries: Latest[tuple[str, Any]] = Latest(1000)
 @integration.wraps(f"{_CHANNEL}.basic_consume")
 def consuming(wrapped: Any, channel: Any, args: Any, kwargs: Any) -> Any:
     tag = wrapped(*args, **kwargs)
-    queues = _consumed.setdefault(channel, {})
-    for ended in queues.keys() - set(channel.consumer_tags):
-        del queues[ended]
-    queues[tag] = Call.of(wrapped, channel, args, kwargs)["queue"]
+    integration._guarded(_remember, tag, Call.of(wrapped, channel, args, kwargs))
     return tag
+
+
+def _remember(tag: str, call: Call) -> None:
+    queues = _consumed.setdefault(call.instance, {})
+    for ended in queues.keys() - set(call.instance.consumer_tags):
+        del queues[ended]
+    queues[tag] = call["queue"]
 
 
 @integration.asks(f"{_CHANNEL}.basic_get")
@@ -97,29 +100,36 @@ def _fills_a_buffer(callback: Any) -> bool:
     ours=_fills_a_buffer,
 )
 @integration.processes_callback(
-    f"{_CHANNEL}.basic_get", parameter="callback", ours=_fills_a_buffer
+    f"{_CHANNEL}.basic_get",
+    parameter="callback",
+    ours=_fills_a_buffer,
 )
-def called_back(channel: Any, _: Any, method: Any, properties: Any, body: Any) -> Hop | None:
-    return handed_out((method, properties, body), channel)
+def called_back(channel: Any, _: Any, method: Any, properties: Any, body: Any) -> Hop:
+    return _taken(method, properties, channel)
 
 
 @integration.processes_iterated(
     f"{_BLOCKING}.consume", closed=(f"{_BLOCKING}.cancel", f"{_BLOCKING}.close")
 )
 @integration.processes_each(f"{_BLOCKING}.basic_get", closed=(f"{_BLOCKING}.close",))
-def handed_out(message: _Delivered, channel: Any) -> Hop | None:
+def handed_out(message: tuple[Any, Any, Any], channel: Any) -> Hop | None:
     method, properties, _ = message
-    if method is None:  # there is no message, or none in time
-        return None
+    return None if method is None else _taken(method, properties, channel)
+
+
+def _taken(method: Any, properties: Any, channel: Any) -> Hop:
     channel, tag = _channel(channel), getattr(method, "consumer_tag", None)
     queue = _asked.get(channel) if tag is None else _consumed.get(channel, {}).get(tag)
     _deliveries.put(properties, (queue or "", method))
-    return received(properties)
+    return _described(properties, queue or "", method)
 
 
 @integration.describes(BasicProperties)
 def received(properties: Any) -> Hop:
-    queue, method = _deliveries.get(properties) or ("", None)
+    return _described(properties, *(_deliveries.get(properties) or ("", None)))
+
+
+def _described(properties: Any, queue: str, method: Any) -> Hop:
     return message_hop(
         queue,
         getattr(method, "exchange", ""),

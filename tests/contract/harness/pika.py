@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -82,9 +82,7 @@ class PikaBlockingProducer(_Producer):
 
     async def send_by_position(self, headers: object) -> None:
         properties = None if headers is None else pika.BasicProperties(headers=headers)  # type: ignore[arg-type]
-        await self._there(
-            lambda: self._channel.basic_publish("", self.topic, b"value", properties)
-        )
+        await self._there(lambda: self._channel.basic_publish("", self.topic, b"value", properties))
 
     async def send_refused(self, why: str) -> BaseException:
         to = {FULL: self.broker.full, UNROUTABLE: lambda: "nowhere"}[why]()
@@ -98,7 +96,7 @@ class PikaBlockingProducer(_Producer):
 class PikaAsyncioProducer(_Producer):
     """Its send is over when it is buffered; the broker confirms it to a callback."""
 
-    refusals = {CLOSED: "connection"}
+    refusals: ClassVar[Mapping[str, str]] = {CLOSED: "connection"}
 
     async def open(self) -> None:
         opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -330,13 +328,12 @@ class PikaCallback(_Callback):
     restarts = True
 
     def _run(self, ready: "Future[None]") -> None:
-        with suppress(AMQPError):
-            with pika.BlockingConnection(self.parameters()) as self._connection:
-                self._channel = self._connection.channel()
-                self._channel.basic_consume(self.topic, self.on_message)
-                ready.set_result(None)
-                while not self._closing.is_set():
-                    self._turn(self._channel)
+        with suppress(AMQPError), pika.BlockingConnection(self.parameters()) as self._connection:
+            self._channel = self._connection.channel()
+            self._channel.basic_consume(self.topic, self.on_message)
+            ready.set_result(None)
+            while not self._closing.is_set():
+                self._turn(self._channel)
 
     def _turn(self, channel: Any) -> None:
         with suppress(HandlerError):
