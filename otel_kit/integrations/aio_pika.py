@@ -26,7 +26,7 @@ from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
     "aio-pika",
-    supports="aio-pika>=9,<11",
+    supports="aio-pika>=9.1,<11",
     contrib=("opentelemetry.instrumentation.aio_pika:AioPikaInstrumentor",),
     errors={
         exceptions.AMQPConnectionError: ErrorClass.CONNECTION,
