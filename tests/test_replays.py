@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.requests import RequestsInstrumentor
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import SAMPLED, TRACE_ID
+from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 
 LIBRARIES = ["aiokafka", "pybreaker", "requests", "tenacity"]

@@ -14,8 +14,8 @@ from opentelemetry.trace import SpanKind
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
+from otel_kit.testing.contract.messaging import as_headers
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.messaging import as_headers
 from tests.outbox.databases import Database
 
 INSERT = "INSERT INTO outbox (topic, body, headers) VALUES ({p}, {p}, {p})"
