@@ -82,7 +82,7 @@ SPAN_QUEUE_DURATION: Final = "otel_kit.queue.duration"
 SPAN_SERVER_DURATION: Final = "otel_kit.server.duration"
 """Span attribute of a CLIENT span: seconds the server itself reports to have taken."""
 SPAN_PROPAGATION: Final = "otel_kit.propagation"
-"""Span attribute of an inbound hop: continued, missing, invalid or stale."""
+"""Span attribute of an inbound hop: continued, missing, invalid, stale or untrusted."""
 
 EVENT_BREAKER_TRANSITION: Final = "otel_kit.circuit_breaker.transition"
 """Span event on the hop that made a breaker change its state."""
