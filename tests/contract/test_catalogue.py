@@ -11,12 +11,12 @@ from tests.contract.harness import BREAKERS, CLIENTS, CONSUMERS, PRODUCERS, RETR
 HOPS = (*CLIENTS, *SERVERS, *PRODUCERS, *CONSUMERS)
 NAMING = {"strawberry"}
 """They name the hops of other libraries and make none: `tests/integrations` holds them to it."""
-HARNESSES = NAMING | {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
+LIBRARIES = NAMING | {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
 
 
 def test_every_integration_has_a_harness() -> None:
     """A name in CATALOGUE that no harness drives is not held to the contract."""
-    assert sorted(CATALOGUE) == sorted(HARNESSES)
+    assert sorted(CATALOGUE) == sorted(LIBRARIES)
 
 
 def test_who_sends_messages_is_also_tested_as_receiver() -> None:
