@@ -67,29 +67,28 @@ _within: ContextVar[bool] = ContextVar("otel_kit_graphql", default=False)
 
 @integration.wraps("strawberry.schema.schema:Schema.get_extensions")
 def extensions(wrapped: Any, schema: Any, args: Any, kwargs: Any) -> Any:
-    return [*wrapped(*args, **kwargs), Operation()]
+    found, hop = wrapped(*args, **kwargs), serving()
+    if _within.get() or hop is None or hop.hop.convention is not CONVENTION:
+        return found  # nobody's request, or a WebSocket's
+    return [*found, Operation(hop)]
 
 
 class Operation(SchemaExtension):
     """Tells the hop of the request about one operation, when it is over."""
 
-    def __init__(self) -> None:
-        """The execution's context is set afterwards, by every version."""
+    def __init__(self, hop: ActiveHop) -> None:
+        self._hop = hop  # the execution's context is set afterwards, by every version
 
     def on_operation(self) -> Iterator[None]:
-        hop = None if _within.get() else serving()
-        if hop is None or hop.hop.convention is not CONVENTION:  # a WebSocket's connection
-            yield
-            return
         _within.set(True)
         try:
             yield
         except Exception as error:
-            hop.tells(error)
+            self._hop.tells(error)
             raise
         finally:
             _within.set(False)
-            integration._guarded(_told, hop, self.execution_context)
+            integration._guarded(_told, self._hop, self.execution_context)
 
 
 def _told(hop: ActiveHop, context: Any) -> None:
