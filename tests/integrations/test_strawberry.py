@@ -103,7 +103,7 @@ async def test_what_is_asked_for_has_a_bounded_name(
 
 async def test_a_flood_of_names_ends(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many, a name is on the span only, and the root field is the label."""
-    monkeypatch.setattr("otel_kit.integrations.strawberry._names", Bounded(2))
+    monkeypatch.setattr("otel_kit.integrations._graphql._names", Bounded(2))
     async with served("fastapi", schema()) as url:
         for name in ("A", "B", "C", "A"):
             await asked(url, {"query": f"query {name} {{ span }}"})
