@@ -1,7 +1,7 @@
 """HTTP servers, asked by a client made of sockets."""
 
 from tests.contract.harness.base import Behaviour, Reply, ServerHarness
-from tests.contract.harness.peer import http_get
+from tests.contract.harness.peer import http_get, http_hang_up
 
 
 class HttpServer(ServerHarness):
@@ -17,3 +17,7 @@ class HttpServer(ServerHarness):
         self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
     ) -> Reply:
         return await http_get(self.port, f"/do/{behaviour}{path}", headers or {})
+
+    async def hang_up(self) -> None:
+        """Ask for an event stream, read some of it, and go away."""
+        await http_hang_up(self.port, f"/do/{Behaviour.ENDLESS}")

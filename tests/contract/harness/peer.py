@@ -2,17 +2,23 @@
 
 import asyncio
 
-from tests.contract.harness.base import Behaviour, ClientHarness, Reply, Seen
+from tests.contract.harness.base import EVENTS, Behaviour, ClientHarness, Reply, Seen
 
 STATUS = {
     Behaviour.OK: 200,
     Behaviour.STREAMS: 200,
+    Behaviour.EVENTS: 200,
+    Behaviour.ENDLESS: 200,
+    Behaviour.BROKEN: 200,
     Behaviour.SILENT: 200,
     Behaviour.CLIENT_ERROR: 404,
     Behaviour.SERVER_ERROR: 500,
     Behaviour.THROTTLED: 429,
 }
 """What a server answers that behaves so, if anybody still listens."""
+
+
+_STREAMS = (Behaviour.EVENTS, Behaviour.ENDLESS, Behaviour.BROKEN)
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
@@ -55,6 +61,9 @@ class HttpPeer:
                 if behaviour is Behaviour.SILENT:
                     await reader.read()
                     return
+                if behaviour in _STREAMS:
+                    await self._stream(behaviour, reader, writer)
+                    return
                 writer.write(self._answer(behaviour))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -63,11 +72,35 @@ class HttpPeer:
             del self._open[task]
             writer.close()
 
+    async def _stream(
+        self, behaviour: Behaviour, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Send an event stream, and its end if it has one."""
+        writer.write(
+            b"HTTP/1.1 200 X\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+            b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        )
+        for part in EVENTS:
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+        if behaviour is Behaviour.EVENTS:
+            writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        if behaviour is Behaviour.ENDLESS:
+            await reader.read()
+
     def _answer(self, behaviour: Behaviour) -> bytes:
         timing = self._client.server_timing
         extra = f"server-timing: {timing}\r\n" if timing else ""
         status = f"HTTP/1.1 {STATUS[behaviour]} X\r\n"
         return f"{status}content-length: 2\r\n{extra}\r\nok".encode()
+
+
+async def http_hang_up(port: int, path: str) -> None:
+    """GET by hand an event stream that does not end; hangs up when its events are there."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: tested\r\n\r\n".encode("latin-1"))
+    await reader.readuntil(EVENTS[-1].strip())
+    writer.transport.abort()
 
 
 async def http_get(port: int, path: str, headers: dict[str, str]) -> Reply:
