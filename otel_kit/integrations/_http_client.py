@@ -1,4 +1,4 @@
-"""What the HTTP clients have in common: a request that may be changed, its port, event streams.
+"""What the HTTP clients have in common: a request that may be changed, its address, event streams.
 
 The hop of an event stream lasts until that is read to its end, fails, is closed, or is dropped by
 all who had it.  To close it before its end is what readers of such streams do, and no error.
@@ -7,9 +7,11 @@ all who had it.  To close it before its end is what readers of such streams do, 
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
-from otel_kit.hops import ActiveHop
+from otel_kit.hops import ActiveHop, Hop, http_request
 from otel_kit.hops.event_stream import EventStream, event_stream
+from otel_kit.hops.hop import Carrier
 
 Request = TypeVar("Request", bound=Any)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -101,3 +103,26 @@ class Reading:
 def port(url: Url) -> int | None:
     """Where a URL leads; None if nobody knows."""
     return url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def asked(method: str, url: str, carrier: Carrier) -> Hop:
+    """The hop of a request whose URL is a string; ValueError if that is none."""
+    to = _split(url)
+    return http_request(
+        method,
+        carrier=carrier,
+        scheme=to.scheme,
+        host=to.hostname,
+        port=port(to),
+        url=f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}",
+    )
+
+
+def address(url: str) -> str:
+    """`host:port` of a URL."""
+    to = _split(url)
+    return f"{to.hostname}:{port(to)}"
+
+
+def _split(url: str) -> SplitResult:
+    return urlsplit(url, "", True)  # as requests has done it: urllib remembers the answer

@@ -1,9 +1,15 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
+from otel_kit.testing.contract.base import ClientHarness, ServerHarness
+from otel_kit.testing.contract.messaging import (
+    ConsumerHarness,
+    LogConsumerHarness,
+    ProducerHarness,
+    QueueConsumerHarness,
+)
 from tests.contract.harness import retries
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.breakers import (
     Aiobreaker,
     AiobreakerAsync,
@@ -20,16 +26,18 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
     HttpxSync,
     HttpxAsync,
     Requests,
+    Urllib3Manager,
+    Urllib3Pool,
     GrpcSync,
     GrpcAio,
 ]
@@ -49,6 +57,11 @@ PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
 """Libraries that receive messages, one harness for each way of handing them out."""
+LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
+"""Those that read a log."""
+QUEUES = [each for each in CONSUMERS if issubclass(each, QueueConsumerHarness)]
+"""Those that take messages from a queue, and acknowledge them."""
+
 BREAKERS: list[type[BreakerHarness]] = [
     Aiobreaker,
     AiobreakerAsync,

@@ -5,7 +5,7 @@ from typing import Any
 import flask
 
 from otel_kit.hops.event_stream import TYPE
-from tests.contract.harness.base import Behaviour
+from otel_kit.testing.contract.base import Behaviour
 from tests.contract.harness.peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ClassVar, Self
 
-from tests.contract.harness.base import Behaviour, ClientHarness, Reply
+from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
 from tests.contract.harness.peer import HttpPeer
 
 
