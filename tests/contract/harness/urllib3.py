@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from tests.contract.harness.base import Reply
 
+from otel_kit.testing.contract.base import Reply
 from tests.contract.harness.http_client import ThreadedHttpClient
 
 
