@@ -47,6 +47,8 @@ class CoreSettings(Protocol):
     @property
     def edge(self) -> bool: ...
     @property
+    def websocket_envelope(self) -> bool: ...
+    @property
     def strict(self) -> bool: ...
 
 
@@ -74,6 +76,7 @@ class Runtime:
         self.logger = logger
         self.service = settings.service_name
         self.strict = settings.strict
+        self.websocket_envelope = settings.websocket_envelope
         self.propagator = propagator
         projection = Projection(
             semconv=settings.semconv_metrics,

@@ -38,6 +38,7 @@ CATALOGUE: Mapping[str, str] = {
     "stamina": "stamina",
     "starlette": "starlette",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""

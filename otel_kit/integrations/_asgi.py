@@ -7,8 +7,8 @@ What is measured is the caller's wait: to the last message of the response.  The
 end of the handler, background tasks included.  Server-sent events are counted; a stream of them
 that ends without its last message is `cancelled`: its reader has hung up.
 
-A WebSocket connection is one hop from its handshake to its end, and no HTTP request of the
-conventions' metric.
+A WebSocket's hop is its handshake, which is no HTTP request of the conventions' metric: a span of
+all the time that it is open would be seen by nobody before it is closed.
 """
 
 from asyncio import CancelledError
@@ -23,6 +23,7 @@ from otel_kit.hops.carriers import BytesPairs
 from otel_kit.hops.event_stream import EventStream, event_stream
 from otel_kit.hops.http import CONNECTION, operation
 from otel_kit.integrations import _foreign
+from otel_kit.integrations._asgi_websocket import Connection
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -134,14 +135,25 @@ async def _traced(
     """Run `proceed`, which is `app`, as the handler of one hop."""
     scope[SEEN] = seen = Seen(scope)
     with serve(hop) as active:
+        answering = _answering(guard, active, seen, send)
         try:
-            await proceed(scope, receive, _answering(guard, active, seen, send))
+            if scope["type"] == "websocket":
+                await _connected(guard, active, app, seen, receive, answering).run(proceed, scope)
+            else:
+                await proceed(scope, receive, answering)
         except BaseException as error:
             guard(_routed, active, app, seen)
             seen.end(active, error)
             raise
         guard(_routed, active, app, seen)
         seen.end(active)
+
+
+def _connected(
+    guard: Guard, hop: ActiveHop, app: Any, seen: Seen, receive: Receive, send: Send
+) -> Connection:
+    headers = (seen.scope or {}).get("headers", ())
+    return Connection(guard, hop, headers, lambda: _routed(hop, app, seen), receive, send)
 
 
 def _answering(guard: Guard, hop: ActiveHop, seen: Seen, send: Send) -> Send:
@@ -205,15 +217,17 @@ def _class_name(added: Any) -> str:
     return getattr(getattr(made, "func", made), "__name__", "")
 
 
-def _routed(hop: ActiveHop, app: Any, seen: Seen) -> None:
-    scope = seen.scope
-    assert scope is not None
+def _routed(hop: ActiveHop, app: Any, seen: Seen) -> str | None:
+    """Tell the hop its route, once it is known."""
+    if (scope := seen.scope) is None:
+        return None
     try:
         template = route(app, scope, seen.route)
     except (AttributeError, KeyError, TypeError):  # a router of somebody's own
         template = seen.route
     if template:
         hop.routed(operation(_method(scope), template), {names.HTTP_ROUTE: template})
+    return template
 
 
 def route(app: Any, scope: Scope, told: str | None) -> str | None:

@@ -14,7 +14,7 @@ from otel_kit.hops.event_stream import EventStream, event_stream
 from otel_kit.hops.hop import Carrier
 
 Request = TypeVar("Request", bound=Any)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 class Url(Protocol):

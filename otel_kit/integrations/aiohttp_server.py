@@ -8,9 +8,8 @@ what else the application raises is seen on its way to aiohttp, which makes an a
 `StreamResponse.write_eof` the caller has all of it, and what is measured ends there.
 
 A caller that hung up is `cancelled`, whether aiohttp cancels the handler (`handler_cancellation`)
-or only finds nobody to answer.  A WebSocket is one hop from its handshake to the end of its
-handler, and no HTTP request of the conventions' metric, as in ASGI.  What cannot be parsed never
-reaches the application and is no hop.
+or only finds nobody to answer.  A WebSocket's hop is its handshake, which is no HTTP request of the
+conventions' metric, as in ASGI.  What cannot be parsed never reaches the application and is no hop.
 """
 
 from asyncio import CancelledError
@@ -149,6 +148,8 @@ def preparing(hook: Callable[[Any, Any], Awaitable[None]]) -> Callable[[Any, Any
         await hook(request, response)
         if (seen := _of(request)) is not None:
             integration._guarded(_answer, seen.hop, response)
+            if response.status == 101:
+                integration._guarded(_end, seen, None)
             integration._guarded(_counted, seen, response)
 
     return prepared

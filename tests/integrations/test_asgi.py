@@ -133,13 +133,14 @@ async def test_one_requests_response_size_never_shows_up_on_another() -> None:
     assert sizes == [2, None]
 
 
-async def test_a_websocket_is_one_hop_from_handshake_to_end() -> None:
-    """A connection makes one SERVER span, whatever number of messages it carries."""
+async def test_a_websocket_is_one_hop_of_its_handshake() -> None:
+    """A connection makes one SERVER span, which is there before it carries its first message."""
     app = FastAPI()
 
     @app.websocket("/ws/{room}")
     async def talk(websocket: WebSocket, room: str) -> None:
         await websocket.accept()
+        seen.append([span.name for span in telemetry.spans])
         for _ in range(3):
             await websocket.send_text(await websocket.receive_text())
         await websocket.close()
@@ -147,6 +148,7 @@ async def test_a_websocket_is_one_hop_from_handshake_to_end() -> None:
     hello = {"type": "websocket.receive", "text": "hello"}
     arriving = iter([{"type": "websocket.connect"}, hello, hello, hello])
     sent: list[str] = []
+    seen: list[list[str]] = []
 
     async def receive() -> Any:
         return next(arriving)
@@ -159,7 +161,9 @@ async def test_a_websocket_is_one_hop_from_handshake_to_end() -> None:
         await app(scope, receive, send)
 
     assert ["websocket.accept", *["websocket.send"] * 3, "websocket.close"] == sent
-    assert [span.name for span in telemetry.spans] == ["GET /ws/{room}"]
+    assert seen == [["GET /ws/{room}"]]
+    assert len(telemetry.spans) == 1
+    assert (telemetry.spans[0].attributes or {})[names.HTTP_RESPONSE_STATUS_CODE] == 101
 
 
 async def test_a_call_that_is_no_request_is_the_applications_to_refuse() -> None:
