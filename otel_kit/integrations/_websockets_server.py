@@ -1,7 +1,7 @@
 """The opening handshake of a server of websockets: from the request to the answer."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from inspect import isawaitable
 from typing import Any
@@ -40,10 +40,27 @@ class Handshake:
         self._request, self._response = call["process_request"], call["process_response"]
         call["process_request"], call["process_response"] = self.requested, self.responding
         self._hop: ActiveHop | None = None
+        self._error: Exception | None = None
+        """What a callback of the application's raised, of which the library makes an answer."""
 
     def requested(self, connection: Any, request: Any) -> Any:
         self._guard(self._begin, connection, request)
-        return None if self._request is None else self._request(connection, request)
+        return None if self._request is None else self._called(self._request, connection, request)
+
+    def _called(self, callback: Callable[..., Any], *args: Any) -> Any:
+        try:
+            result = callback(*args)
+        except Exception as error:
+            self._error = error
+            raise
+        return self._later(result) if isawaitable(result) else result
+
+    async def _later(self, result: Awaitable[Any]) -> Any:
+        try:
+            return await result
+        except Exception as error:
+            self._error = error
+            raise
 
     def _begin(self, connection: Any, request: Any) -> None:
         hop = http_request(
@@ -56,7 +73,7 @@ class Handshake:
         self._hop = serve(replace(hop, convention=CONNECTION)).begin(get_current())
 
     def responding(self, connection: Any, request: Any, response: Any) -> Any:
-        other = None if self._response is None else self._response(connection, request, response)
+        other = self._response and self._called(self._response, connection, request, response)
         if isawaitable(other):
             return self._awaited(other, connection, response)
         self._guard(self._answer, connection, other or response)
@@ -84,7 +101,8 @@ class Handshake:
         if self._hop is not None:
             if connection.response is not None:
                 self._hop.status(connection.response.status_code)
-            self._hop.end(error)
+            self._hop.end(error or self._error)
+            self._error = None  # no cycle for the garbage collector
 
 
 def _route(connection: Any) -> str | None:

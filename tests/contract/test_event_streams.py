@@ -19,7 +19,9 @@ clients = pytest.mark.parametrize(
     ids=lambda h: h.__name__,
 )
 servers = pytest.mark.parametrize(
-    "harness", [h for h in SERVERS if issubclass(h, HttpServer)], ids=lambda h: h.__name__
+    "harness",
+    [h for h in SERVERS if issubclass(h, HttpServer) and h.event_streams],
+    ids=lambda h: h.__name__,
 )
 
 

@@ -1,5 +1,7 @@
 """HTTP servers, asked by a client made of sockets."""
 
+from typing import ClassVar
+
 from otel_kit.testing.contract.base import Behaviour, Reply, ServerHarness
 from tests.contract.harness.peer import http_get, http_hang_up
 
@@ -11,6 +13,8 @@ class HttpServer(ServerHarness):
     unknown = "GET"
     unknown_class = "client_error"
     ok_status = 200
+    event_streams: ClassVar[bool] = True
+    """Whether it can answer with server-sent events."""
     port: int
 
     async def request(

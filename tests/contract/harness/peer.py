@@ -1,6 +1,8 @@
 """An HTTP server and client made of sockets: nothing in them is instrumented."""
 
 import asyncio
+from base64 import b64encode
+from hashlib import sha1
 
 from otel_kit.testing.contract.base import EVENTS, Behaviour, ClientHarness, Reply, Seen
 
@@ -64,6 +66,9 @@ class HttpPeer:
                 if behaviour in _STREAMS:
                     await self._stream(behaviour, reader, writer)
                     return
+                if behaviour is Behaviour.OK and "sec-websocket-key" in headers:
+                    await self._upgrade(headers["sec-websocket-key"], reader, writer)
+                    return
                 writer.write(self._answer(behaviour))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -88,9 +93,27 @@ class HttpPeer:
         if behaviour is Behaviour.ENDLESS:
             await reader.read()
 
-    def _answer(self, behaviour: Behaviour) -> bytes:
+    async def _upgrade(
+        self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Accept a WebSocket, and close it when the client does."""
+        digest = sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+        lines = [
+            "HTTP/1.1 101 X",
+            "connection: upgrade",
+            "upgrade: websocket",
+            f"sec-websocket-accept: {b64encode(digest).decode()}",
+        ]
+        writer.write(("\r\n".join(lines) + f"\r\n{self._timing()}\r\n").encode())
+        await reader.read(1)
+        writer.write(b"\x88\x02\x03\xe8")
+
+    def _timing(self) -> str:
         timing = self._client.server_timing
-        extra = f"server-timing: {timing}\r\n" if timing else ""
+        return f"server-timing: {timing}\r\n" if timing else ""
+
+    def _answer(self, behaviour: Behaviour) -> bytes:
+        extra = self._timing()
         status = f"HTTP/1.1 {STATUS[behaviour]} X\r\n"
         return f"{status}content-length: 2\r\n{extra}\r\nok".encode()
 
