@@ -5,10 +5,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing.contract.base import EVENTS, Behaviour
+from otel_kit.testing.contract.http_client import HttpClient
+from otel_kit.testing.contract.http_server import HttpServer
 from otel_kit.testing.contract.subject import Subject
 from tests.contract.harness import CLIENTS, SERVERS
-from tests.contract.harness.http_client import HttpClient
-from tests.contract.harness.http_server import HttpServer
 
 pytestmark = pytest.mark.own
 Client = type[HttpClient]

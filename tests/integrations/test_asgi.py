@@ -133,11 +133,12 @@ async def test_one_requests_response_size_never_shows_up_on_another() -> None:
     assert sizes == [2, None]
 
 
-async def test_a_websocket_is_one_hop_of_its_handshake() -> None:
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_a_websocket_is_one_hop_of_its_handshake(prefix: str) -> None:
     """A connection makes one SERVER span, which is there before it carries its first message."""
-    app = FastAPI()
+    app, router = FastAPI(), APIRouter()
 
-    @app.websocket("/ws/{room}")
+    @router.websocket("/ws/{room}")
     async def talk(websocket: WebSocket, room: str) -> None:
         await websocket.accept()
         seen.append([span.name for span in telemetry.spans])
@@ -145,6 +146,7 @@ async def test_a_websocket_is_one_hop_of_its_handshake() -> None:
             await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
+    app.include_router(router, prefix=prefix)
     hello = {"type": "websocket.receive", "text": "hello"}
     arriving = iter([{"type": "websocket.connect"}, hello, hello, hello])
     sent: list[str] = []
@@ -156,12 +158,13 @@ async def test_a_websocket_is_one_hop_of_its_handshake() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    scope = {"type": "websocket", "path": "/ws/1", "headers": [], "query_string": b""}
+    path = f"{prefix}/ws/1"
+    scope = {"type": "websocket", "path": path, "headers": [], "query_string": b""}
     with capture(integrations=ASGI) as telemetry:
         await app(scope, receive, send)
 
     assert ["websocket.accept", *["websocket.send"] * 3, "websocket.close"] == sent
-    assert seen == [["GET /ws/{room}"]]
+    assert seen == [[f"GET {prefix}/ws/{{room}}"]]
     assert len(telemetry.spans) == 1
     assert (telemetry.spans[0].attributes or {})[names.HTTP_RESPONSE_STATUS_CODE] == 101
 

@@ -6,7 +6,7 @@ import flask
 
 from otel_kit.hops.event_stream import TYPE
 from otel_kit.testing.contract.base import Behaviour
-from tests.contract.harness.peer import STATUS
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 
 

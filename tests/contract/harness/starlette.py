@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from otel_kit.hops.event_stream import TYPE
 from otel_kit.testing.contract.base import Behaviour
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.asgi import AsgiHarness
-from tests.contract.harness.peer import STATUS
 
 
 class _Starlette(AsgiHarness):

@@ -12,10 +12,10 @@ import websockets.sync.server
 from websockets.exceptions import InvalidStatus
 
 from otel_kit.testing.contract.base import Behaviour, HandlerError, Reply, Seen
+from otel_kit.testing.contract.http_client import HttpClient, ThreadedHttpClient
+from otel_kit.testing.contract.http_peer import STATUS, read_head
+from otel_kit.testing.contract.http_server import HttpServer
 from otel_kit.testing.contract.measures import Handshake
-from tests.contract.harness.http_client import HttpClient, ThreadedHttpClient
-from tests.contract.harness.http_server import HttpServer
-from tests.contract.harness.peer import STATUS, read_head
 
 HTTP = Handshake("http")
 

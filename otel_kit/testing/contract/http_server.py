@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from otel_kit.testing.contract.base import Behaviour, Reply, ServerHarness
-from tests.contract.harness.peer import http_get, http_hang_up
+from otel_kit.testing.contract.http_peer import http_get, http_hang_up
 
 
 class HttpServer(ServerHarness):

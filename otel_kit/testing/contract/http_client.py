@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar, Self
 
 from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
-from tests.contract.harness.peer import HttpPeer
+from otel_kit.testing.contract.http_peer import HttpPeer
 
 
 class HttpClient(ClientHarness):
