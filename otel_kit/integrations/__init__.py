@@ -41,6 +41,7 @@ CATALOGUE: Mapping[str, str] = {
     "starlette": "starlette",
     "strawberry": "strawberry",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
