@@ -40,6 +40,7 @@ CATALOGUE: Mapping[str, str] = {
     "stamina": "stamina",
     "starlette": "starlette",
     "strawberry": "strawberry",
+    "temporalio": "temporalio.contrib.opentelemetry",
     "tenacity": "tenacity",
     "websockets": "websockets",
     "urllib3": "urllib3",
