@@ -38,6 +38,7 @@ CATALOGUE: Mapping[str, str] = {
     "stamina": "stamina",
     "starlette": "starlette",
     "strawberry": "strawberry",
+    "strawberry-asgi": "strawberry.asgi",
     "tenacity": "tenacity",
     "urllib3": "urllib3",
 }
@@ -48,6 +49,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
     "strawberry": "strawberry-graphql",
+    "strawberry-asgi": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 
