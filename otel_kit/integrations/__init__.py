@@ -21,6 +21,7 @@ from otel_kit.integrations._shape import Call, Integration, Undo
 __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -32,6 +33,7 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
@@ -40,6 +42,7 @@ CATALOGUE: Mapping[str, str] = {
     "strawberry": "strawberry",
     "strawberry-asgi": "strawberry.asgi",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""

@@ -3,7 +3,7 @@ Strawberry: a GraphQL operation names the hop of the HTTP request that it came i
 
 All operations of a schema have one route, `POST /graphql`: which of them it was is what an operator
 wants to see.  So there is no hop of its own, and none where nobody asks over HTTP, as in a test
-that calls `schema.execute`, or over a WebSocket, whose hop is the connection.  One extension more,
+that calls `schema.execute`, or over a WebSocket, whose hop is its handshake.  One extension more,
 by `Schema.get_extensions`, is the innermost: it sees the errors before `MaskErrors` does.
 
 An answer of status 200 that has errors has failed as if the handler had raised what the resolver
