@@ -1,5 +1,6 @@
 """Strawberry: the operation of a GraphQL request names its hop, and its errors class it."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,6 +116,21 @@ async def test_a_flood_of_names_ends(telemetry: Telemetry, monkeypatch: pytest.M
     ]
     third = telemetry.spans[2].attributes or {}
     assert third[names.GRAPHQL_OPERATION_NAME] == "C"
+
+
+@pytest.mark.parametrize("kind", ["fastapi", "flask"])
+async def test_concurrent_requests_have_their_own_names(telemetry: Telemetry, kind: str) -> None:
+    """Also of a schema that keeps its extensions from one execution to the next."""
+    kept = schema()
+    extensions = kept.get_extensions()
+    kept.get_extensions = lambda sync=False: extensions  # type: ignore[method-assign]
+    async with served(kind, kept) as url:
+        bodies = [{"query": f"query Q{n} {{ span }}"} for n in range(20)]
+        got = await asyncio.gather(*(asked(url, body) for body in bodies))
+
+    spans = {f"{span.context.span_id:x}": span.name for span in telemetry.spans}
+    answers = [each.json()["data"]["span"] for each in got]
+    assert [spans[answer] for answer in answers] == [f"query Q{n}" for n in range(20)]
 
 
 ERRORS = [

@@ -20,6 +20,7 @@ class StrawberryAsgi(AsgiHarness):
 
     library = "strawberry-asgi"
     operation = "GET"
+    event_streams = False
 
     def application(self) -> Any:
         harness = self
