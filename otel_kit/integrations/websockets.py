@@ -41,6 +41,8 @@ from otel_kit.integrations._websocket import (
 )
 from otel_kit.integrations._websockets_server import AGREEMENTS, Handshake, agreed
 
+_NO_ANSWER = vars(exceptions).get("InvalidMessage")
+"""What 14.0 has by that name belongs to the legacy implementation."""
 _ASYNC, _SYNC = "websockets.asyncio", "websockets.sync"
 
 integration = Integration(
@@ -48,11 +50,11 @@ integration = Integration(
     supports="websockets>=14,<18",
     errors={
         exceptions.ConnectionClosed: ErrorClass.CONNECTION,
-        exceptions.InvalidMessage: ErrorClass.CONNECTION,
         exceptions.InvalidHeader: ErrorClass.SERVER_ERROR,
         exceptions.NegotiationError: ErrorClass.SERVER_ERROR,
         exceptions.SecurityError: ErrorClass.SERVER_ERROR,
         exceptions.InvalidURI: ErrorClass.CLIENT_ERROR,
+        **({_NO_ANSWER: ErrorClass.CONNECTION} if _NO_ANSWER else {}),
     },
 )
 
