@@ -48,6 +48,10 @@ MESSAGING_CONSUMER_GROUP: Final = "messaging.consumer.group.name"
 MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 MESSAGING_BATCH_COUNT: Final = "messaging.batch.message_count"
 MESSAGING_KAFKA_OFFSET: Final = "messaging.kafka.offset"
+MESSAGING_TEMPORARY: Final = "messaging.destination.temporary"
+MESSAGING_CONVERSATION_ID: Final = "messaging.message.conversation_id"
+MESSAGING_ROUTING_KEY: Final = "messaging.rabbitmq.destination.routing_key"
+MESSAGING_DELIVERY_TAG: Final = "messaging.rabbitmq.message.delivery_tag"
 
 # -- attributes: ours ---------------------------------------------------------------------
 
@@ -82,7 +86,7 @@ SPAN_EVENTS: Final = "otel_kit.stream.events"
 SPAN_FIRST_BYTE: Final = "otel_kit.stream.first_byte.duration"
 """Span attribute of an event stream's hop: seconds until the first of its body was there."""
 SPAN_PROPAGATION: Final = "otel_kit.propagation"
-"""Span attribute of an inbound hop: continued, missing, invalid or stale."""
+"""Span attribute of an inbound hop: continued, missing, invalid, stale or untrusted."""
 
 EVENT_BREAKER_TRANSITION: Final = "otel_kit.circuit_breaker.transition"
 """Span event on the hop that made a breaker change its state."""

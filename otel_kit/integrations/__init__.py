@@ -21,6 +21,7 @@ from otel_kit.integrations._shape import Call, Integration, Undo
 __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -32,6 +33,7 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
@@ -77,7 +79,13 @@ def load(name: str) -> Integration:
     """The integration of that name.  Imports its library."""
     if name not in CATALOGUE:
         return load_other(name)
-    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    path = f"otel_kit.integrations.{name.replace('-', '_')}"
+    module = importlib.import_module(path)
+    if not hasattr(module, "integration"):
+        # It is being imported, and has just imported the library, which wakes it: whoever imports
+        # it gets the one that is made now.
+        del sys.modules[path]
+        module = importlib.import_module(path)
     found = module.integration
     assert isinstance(found, Integration)
     return found
