@@ -326,7 +326,7 @@ def test_a_fault_of_ours_costs_the_telemetry_only(
 ) -> None:
     """The row is written, with nothing in its column."""
     monkeypatch.setattr("otel_kit.outbox._sqlalchemy._destination", lambda *_: 1 / 0)
-    monkeypatch.setattr("otel_kit.outbox._sqlalchemy._listening", lambda *_: 1 / 0)
+    monkeypatch.setattr("otel_kit.outbox._sqlalchemy._listen", lambda *_: 1 / 0)
     with capture("orders", strict=False), Session(engine) as session, session.begin():
         session.add(Message(topic="created"))
 
