@@ -32,6 +32,9 @@ URL_SCHEME: Final = "url.scheme"
 USER_AGENT: Final = "user_agent.original"
 CLIENT_ADDRESS: Final = "client.address"
 
+GRAPHQL_OPERATION_NAME: Final = "graphql.operation.name"
+GRAPHQL_OPERATION_TYPE: Final = "graphql.operation.type"
+
 RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
 RPC_STATUS_CODE: Final = "rpc.response.status_code"
@@ -45,6 +48,10 @@ MESSAGING_CONSUMER_GROUP: Final = "messaging.consumer.group.name"
 MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 MESSAGING_BATCH_COUNT: Final = "messaging.batch.message_count"
 MESSAGING_KAFKA_OFFSET: Final = "messaging.kafka.offset"
+MESSAGING_TEMPORARY: Final = "messaging.destination.temporary"
+MESSAGING_CONVERSATION_ID: Final = "messaging.message.conversation_id"
+MESSAGING_ROUTING_KEY: Final = "messaging.rabbitmq.destination.routing_key"
+MESSAGING_DELIVERY_TAG: Final = "messaging.rabbitmq.message.delivery_tag"
 
 # -- attributes: ours ---------------------------------------------------------------------
 

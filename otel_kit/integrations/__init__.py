@@ -21,6 +21,7 @@ from otel_kit.integrations._shape import Call, Integration, Undo
 __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -32,11 +33,13 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",
+    "strawberry": "strawberry",
     "tenacity": "tenacity",
     "urllib3": "urllib3",
 }
@@ -46,6 +49,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "strawberry": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 

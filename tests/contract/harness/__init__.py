@@ -8,6 +8,12 @@ from otel_kit.testing.contract.messaging import (
     QueueConsumerHarness,
 )
 from tests.contract.harness import retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.breakers import (
@@ -26,6 +32,14 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -53,9 +67,26 @@ SERVERS: list[type[ServerHarness]] = [
     GrpcAioServer,
 ]
 """Libraries that answer requests."""
-PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+PRODUCERS: list[type[ProducerHarness]] = [
+    KafkaPythonProducer,
+    AiokafkaProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
+]
 """Libraries that send messages."""
-CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+CONSUMERS: list[type[ConsumerHarness]] = [
+    KafkaPythonConsumer,
+    AiokafkaIterated,
+    AiokafkaGetone,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
+]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
 """Those that read a log."""
