@@ -151,7 +151,11 @@ class ActiveHop(Nested):
         """SERVER: the `Server-Timing` entry to answer with, None if the caller asks for none."""
         if self.span is None or self._runtime is None or not self._said.said_hello:
             return None
-        return replies.write(self._runtime.service, time.perf_counter() - self._began)
+        return replies.write(self._runtime.service, self.lasted())
+
+    def lasted(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self._began
 
     def replied(self) -> None:
         """SERVER: the caller has the whole reply and waits no more: the measured time ends here."""
