@@ -11,11 +11,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from otel_kit import names
+from otel_kit.gauges.readings import Queue, Reading
 from otel_kit.hops import Hop, incoming, outgoing
 from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.peers import Bounded
 
 SYSTEM: Final = "rabbitmq"
+PATIENCE: Final = 3.0
+"""Seconds that a broker may take to say how deep its queues are."""
 _DEFAULT_EXCHANGE: Final = "amq.default"
 _TEMPORARY: Final = "(temporary)"
 _MADE_UP = re.compile(r"amq\.gen-|amq\.rabbitmq\.reply-to|amq_[0-9a-f]{32}$")
@@ -86,6 +89,17 @@ def _key(exchange: str, routing_key: str) -> str:
     if exchange not in _keys and len(_keys) >= _EXCHANGES:
         return ""
     return _keys.setdefault(exchange, Bounded(_KEYS))(routing_key)
+
+
+def depth(queue: str, waiting: int, handled: list[Hop]) -> Reading:
+    """What a broker says of a queue, and what of it this process is handling."""
+    in_hand = sum(hop.destination == queue for hop in handled)
+    return Reading(Queue(SYSTEM, queue, ""), depth=waiting, lag=waiting + in_hand)
+
+
+def lasts(queue: str) -> bool:
+    """Whether it is a queue of the application's naming, which is watched."""
+    return bool(queue) and _MADE_UP.match(queue) is None
 
 
 def _sent_at(headers: Mapping[str, Any], timestamp: Any) -> float | None:
