@@ -13,7 +13,7 @@ from otel_kit.integrations._rabbitmq import PATIENCE, depth
 
 _Answer = Future[dict[str, int]]
 _NO_CHANNEL = SimpleNamespace(is_open=False)
-"""What a blocking connection finds in the place of its own channel: closed, to be left alone."""
+"""What a blocking connection that is closed takes for its own channel, and leaves alone."""
 _answers: WeakKeyDictionary[Any, _Answer] = WeakKeyDictionary()
 
 
@@ -55,7 +55,7 @@ def _ask(connection: Any, asked: Asked, answer: _Answer) -> None:
 
     if connection.is_open:
         channel = connection.channel(on_open_callback=next_one)
-        channel._set_cookie(_NO_CHANNEL)
+        channel._get_cookie = lambda: _NO_CHANNEL  # a cookie that is set is lost when it closes
         channel.add_on_close_callback(closed)
     else:
         answer.set_result(found)

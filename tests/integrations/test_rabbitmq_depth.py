@@ -16,9 +16,7 @@ from tests.gauges.waiting import until
 
 Harness = type[Any]
 every = pytest.mark.parametrize(
-    "harness",
-    [AioPikaCallback, AioPikaIterated, PikaCallback, PikaSelect],
-    ids=lambda h: h.__name__,
+    "harness", [AioPikaCallback, PikaCallback, PikaSelect], ids=lambda h: h.__name__
 )
 
 
