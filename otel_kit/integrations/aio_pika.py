@@ -24,7 +24,7 @@ from otel_kit.gauges.asked import Connections
 from otel_kit.hops import Hop
 from otel_kit.hops.latest import Latest
 from otel_kit.integrations._aio_pika_queues import depths
-from otel_kit.integrations._rabbitmq import lasts, message_hop, send_hop
+from otel_kit.integrations._rabbitmq import declared, lasts, message_hop, refused, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -146,3 +146,22 @@ def consumes(call: Call) -> None:
 def cancels(call: Call) -> None:
     queue = call.instance
     connections.of(queue.channel._connection).drop(queue.name, id(queue))
+
+
+# -- dead letters -------------------------------------------------------------------------------
+
+
+@integration.asks("aio_pika.queue:Queue.declare")
+def declares(call: Call) -> None:
+    declared(call.instance.name, call.instance.arguments)
+
+
+@integration.asks("aio_pika.message:IncomingMessage.reject")
+def rejects(call: Call) -> None:
+    refused(call.instance.delivery_tag, again=call["requeue"] or call.instance.processed)
+
+
+@integration.asks("aio_pika.message:IncomingMessage.nack")
+def nacks(call: Call) -> None:
+    again = call["requeue"] or call.instance.processed
+    refused(call.instance.delivery_tag, again=again, several=call["multiple"])

@@ -25,7 +25,7 @@ from otel_kit.gauges.asked import Connections
 from otel_kit.hops import Hop
 from otel_kit.hops.latest import Latest
 from otel_kit.integrations._pika_queues import depths
-from otel_kit.integrations._rabbitmq import lasts, message_hop, send_hop
+from otel_kit.integrations._rabbitmq import declared, lasts, message_hop, refused, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -157,3 +157,21 @@ def _described(properties: Any, queue: str, method: Any) -> Hop:
         delivery=properties,
         delivery_tag=getattr(method, "delivery_tag", None),
     )
+
+
+# -- dead letters -------------------------------------------------------------------------------
+
+
+@integration.asks(f"{_CHANNEL}.queue_declare")
+def declares(call: Call) -> None:
+    declared(call["queue"], call["arguments"])
+
+
+@integration.asks(f"{_CHANNEL}.basic_reject")
+def rejects(call: Call) -> None:
+    refused(call["delivery_tag"], again=call["requeue"])
+
+
+@integration.asks(f"{_CHANNEL}.basic_nack")
+def nacks(call: Call) -> None:
+    refused(call["delivery_tag"], again=call["requeue"], several=call["multiple"])
