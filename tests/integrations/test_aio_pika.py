@@ -121,7 +121,12 @@ class Order(aio_pika.Message):
 
 def all_properties() -> dict[str, Any]:
     return {
-        "headers": {"number": 7, "list": [1, "two"], "table": {"a": None}, "bytes": bytearray(b"\xff")},
+        "headers": {
+            "number": 7,
+            "list": [1, "two"],
+            "table": {"a": None},
+            "raw": bytearray(b"\xff"),
+        },
         "content_type": "text/plain",
         "priority": 3,
         "expiration": 60,
