@@ -39,7 +39,11 @@ CATALOGUE: Mapping[str, str] = {
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",
+    "strawberry": "strawberry",
+    "temporalio": "temporalio.contrib.opentelemetry",
+    "strawberry-asgi": "strawberry.asgi",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
@@ -48,6 +52,8 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "strawberry": "strawberry-graphql",
+    "strawberry-asgi": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 
@@ -76,7 +82,13 @@ def load(name: str) -> Integration:
     """The integration of that name.  Imports its library."""
     if name not in CATALOGUE:
         return load_other(name)
-    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    path = f"otel_kit.integrations.{name.replace('-', '_')}"
+    module = importlib.import_module(path)
+    if not hasattr(module, "integration"):
+        # It is being imported, and has just imported the library, which wakes it: whoever imports
+        # it gets the one that is made now.
+        del sys.modules[path]
+        module = importlib.import_module(path)
     found = module.integration
     assert isinstance(found, Integration)
     return found

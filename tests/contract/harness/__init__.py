@@ -43,7 +43,14 @@ from tests.contract.harness.pika import (
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.strawberry import StrawberryAsgi
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
+from tests.contract.harness.websockets import (
+    WebsocketsAsync,
+    WebsocketsAsyncServer,
+    WebsocketsThread,
+    WebsocketsThreadServer,
+)
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
@@ -54,6 +61,8 @@ CLIENTS: list[type[ClientHarness]] = [
     Urllib3Pool,
     GrpcSync,
     GrpcAio,
+    WebsocketsAsync,
+    WebsocketsThread,
 ]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [
@@ -63,8 +72,11 @@ SERVERS: list[type[ServerHarness]] = [
     Flask,
     DjangoWsgi,
     DjangoAsgi,
+    StrawberryAsgi,
     GrpcSyncServer,
     GrpcAioServer,
+    WebsocketsAsyncServer,
+    WebsocketsThreadServer,
 ]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [
