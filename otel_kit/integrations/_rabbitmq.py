@@ -14,7 +14,7 @@ from typing import Any, Final
 from otel_kit import dead_letters, names
 from otel_kit.gauges.readings import Queue, Reading
 from otel_kit.hops import Hop, incoming, outgoing
-from otel_kit.hops.active import handling
+from otel_kit.hops.around import handling
 from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.peers import Bounded
 
