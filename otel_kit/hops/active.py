@@ -130,7 +130,7 @@ class ActiveHop(Nested):
                 self._account.write(self.span, outcome, error)
             finally:
                 self.span.end(at)
-            if self.kind is not SpanKind.CONSUMER:
+            if not self._account.is_message:
                 self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
             elif self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
@@ -252,7 +252,7 @@ class ActiveHop(Nested):
             return False
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
-            if same and self.kind is SpanKind.CONSUMER:
+            if same and self._account.is_message:
                 self._take_over(outer)
             return same
         carrier = self.hop.carrier

@@ -29,6 +29,8 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "nats-py": "nats",
+    "paho-mqtt": "paho.mqtt.client",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
