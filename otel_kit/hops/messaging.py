@@ -195,7 +195,9 @@ def describe(message: object) -> Hop | None:
         return message
     try:
         if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
-            hops = [hop for each in message if (hop := describe(each)) is not None]
+            # Who handles a batch at once does not handle its messages one by one.
+            members = message.at_once() if hasattr(message, "at_once") else message
+            hops = [hop for each in members if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
             if ancestor in _descriptions:

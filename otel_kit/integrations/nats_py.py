@@ -227,15 +227,11 @@ async def pull(wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
 
 @integration.wraps("nats.js.client:JetStreamContext.PullSubscription.fetch")
 async def fetch(wrapped: Any, subscription: Any, args: Any, kwargs: Any) -> Any:
-    one_by_one.asked(subscription)
+    source = subscription._sub  # which is told when the client is closed
+    one_by_one.asked(source)
     messages = await wrapped(*args, **kwargs)
     if Call.of(wrapped, subscription, args, kwargs)["batch"] != 1:
         return integration.handed(messages, subscription, received)
     for message in messages:
-        one_by_one.hands_out(message, subscription)
+        one_by_one.hands_out(message, subscription, source)
     return messages
-
-
-@integration.asks("nats.js.client:JetStreamContext.PullSubscription.unsubscribe")
-def unsubscribed(call: Call) -> None:
-    integration.loops.closed(call.instance)

@@ -30,6 +30,15 @@ from tests.contract.harness.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
+from tests.contract.harness.nats import (
+    NatsCallback,
+    NatsFetch,
+    NatsIterated,
+    NatsNextMsg,
+    NatsProducer,
+    NatsPush,
+    NatsStreamProducer,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -54,9 +63,23 @@ SERVERS: list[type[ServerHarness]] = [
     GrpcAioServer,
 ]
 """Libraries that answer requests."""
-PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+PRODUCERS: list[type[ProducerHarness]] = [
+    KafkaPythonProducer,
+    AiokafkaProducer,
+    NatsProducer,
+    NatsStreamProducer,
+]
 """Libraries that send messages."""
-CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+CONSUMERS: list[type[ConsumerHarness]] = [
+    KafkaPythonConsumer,
+    AiokafkaIterated,
+    AiokafkaGetone,
+    NatsIterated,
+    NatsNextMsg,
+    NatsCallback,
+    NatsPush,
+    NatsFetch,
+]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
 """Those that read a log."""
