@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from tests.contract.harness.callbacks import TIMEOUT, CallbackConsumer
-from tests.contract.harness.messaging import (
+from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.messaging import (
     Broker,
     ConsumerHarness,
     Headers,
