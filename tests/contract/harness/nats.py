@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
@@ -25,7 +25,7 @@ _SECOND = 10**9
 
 
 class NatsBroker(Broker):
-    """Each topic is a subject and a stream of that name, so that everything that is sent is kept."""
+    """Each topic is a subject and a stream of that name, so that whatever is sent is kept."""
 
     def __init__(self, server: Nats) -> None:
         self._server = server
@@ -104,7 +104,7 @@ class OnNats:
 
 
 class NatsProducer(OnNats, ProducerHarness):
-    refusals = {"too large": "client_error", "closed": "connection"}
+    refusals: ClassVar[Mapping[str, str]] = {"too large": "client_error", "closed": "connection"}
     headers_are_lists = False
     acknowledged = False
 
@@ -139,7 +139,7 @@ class NatsProducer(OnNats, ProducerHarness):
 class NatsStreamProducer(NatsProducer):
     """`JetStreamContext.publish`."""
 
-    refusals = {"no stream": "unavailable", "too late": "client_error"}
+    refusals: ClassVar[Mapping[str, str]] = {"no stream": "unavailable", "too late": "client_error"}
     acknowledged = True
 
     async def send(self, *, value: Any = b"value", headers: Any = None) -> None:
