@@ -153,6 +153,26 @@ class Integration:
 
         return declare
 
+    def amends(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(call)` may write arguments of a call, which makes no hop by that."""
+
+        def declare(amend: Callable[[Call], None]) -> Callable[[Call], None]:
+            def amended(*called: Any) -> Call:
+                call = Call.of(*called)
+                amend(call)
+                return call
+
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                if self.idle():
+                    return wrapped(*args, **kwargs)
+                call = self._guarded(amended, wrapped, instance, args, kwargs)
+                return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)
+
+            self._patches += [Patch(target, around) for target in targets]
+            return amend
+
+        return declare
+
     def refusals(self, *targets: str) -> Callable[[Any], Any]:
         """`fn(instance, error)` is told what a function raised; the caller gets the very same."""
 

@@ -23,7 +23,6 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.client import JetStreamContext
 from opentelemetry.context import Context, attach, detach, get_current
-from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, incoming, outgoing
@@ -80,12 +79,6 @@ def _send(call: Call, client: Any) -> Hop | None:
 
 @integration.sends("nats.aio.client:Client.publish")
 def publish(call: Call) -> Hop | None:
-    outer = _around()
-    if outer is not None and outer.kind is SpanKind.CLIENT and call["headers"] is None:
-        written = outer.hop.carrier or {}  # an old-style request drops all headers
-        call["headers"] = {name: written[name] for name in FIELDS if name in written} or None
-    elif is_inbox(call.instance, call["subject"]):
-        _sign(call)
     return _send(call, call.instance)
 
 
@@ -122,8 +115,17 @@ def ask(call: Call) -> Hop | None:
     )
 
 
+@integration.amends("nats.aio.client:Client.publish")
+def part_of_a_request(call: Call) -> None:
+    """An old-style request drops all headers; an answer has none that says who answers."""
+    outer = _around()
+    if is_inbox(call.instance, call["subject"]):
+        _sign(call)
+    elif outer is not None and outer.hop.carrier is not None and call["headers"] is None:
+        call["headers"] = {name: value for name in FIELDS if (value := outer.hop.carrier.get(name))}
+
+
 def _sign(call: Call) -> None:
-    """Add who answers to an answer."""
     for hop in under_way():
         if isinstance(hop, ActiveHop) and isinstance(hop.hop.delivery, Msg):
             reply = hop.reply() if hop.hop.delivery.reply == call["subject"] else None
