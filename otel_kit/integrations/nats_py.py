@@ -49,7 +49,7 @@ from otel_kit.integrations._patch import Call
 from otel_kit.integrations._shape import Integration
 
 SYSTEM = "nats"
-integration = Integration("nats-py", supports="nats-py>=2.2,<3", errors=error_classes())
+integration = Integration("nats-py", supports="nats-py>=2.3,<3", errors=error_classes())
 _OF_A_PLACE = frozenset({SPAN, HOP, INBOUND, BAGGAGE})
 
 
