@@ -45,6 +45,7 @@ from otel_kit.integrations._nats import (
     is_request,
     pulled,
 )
+from otel_kit.integrations._nats_queues import forget, watch
 from otel_kit.integrations._patch import Call
 from otel_kit.integrations._shape import Integration
 
@@ -195,6 +196,7 @@ def returned(message: Msg, subscription: Any) -> Hop | None:
 @integration.asks("nats.aio.subscription:Subscription._stop_processing")
 def stopped(call: Call) -> None:
     subscription = getattr(call.instance, "_sub", call.instance)
+    forget(id(subscription))
     if subscription._cb is None:  # a handler that unsubscribes goes on
         integration.loops.closed(subscription)
 
@@ -202,29 +204,44 @@ def stopped(call: Call) -> None:
 @integration.asks("nats.aio.client:Client._close")
 def closed(call: Call) -> None:
     for subscription in call.instance._subs.values():
+        forget(id(subscription))
         integration.loops.closed(subscription)
 
 
-# -- what is pulled -----------------------------------------------------------------------------
+# -- consumers of streams -----------------------------------------------------------------------
 
 one_by_one = Loop(integration, received)
 
 
 @integration.finds(JetStreamContext.PullSubscription)
-def pulls(subscription: Any, _: object = None) -> None:
+def pulls(subscription: Any) -> None:
     pulled[subscription._sub] = "", subscription._consumer
 
 
-integration.observes("nats.js.client:JetStreamContext.PullSubscription.__init__")(pulls)
-
-
-@integration.wraps("nats.js.client:JetStreamContext.pull_subscribe")
+@integration.wraps(
+    "nats.js.client:JetStreamContext.pull_subscribe_bind",
+    "nats.js.client:JetStreamContext.pull_subscribe",
+)
 async def pull(wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
-    call = Call.of(wrapped, context, args, kwargs)
     subscription = await wrapped(*args, **kwargs)
-    durable = call["durable"] or getattr(call["config"], "durable_name", None)
-    pulled[subscription._sub] = call["subject"], durable or ""  # else its name is made up
+    integration._guarded(_pulled, subscription, Call.of(wrapped, context, args, kwargs))
     return subscription
+
+
+def _pulled(subscription: Any, call: Call) -> None:
+    asked = ("subject", "durable", "consumer", "config")  # by either function, in any version
+    subject, durable, consumer, config = (call[n] if n in call else None for n in asked)
+    group = durable or consumer or getattr(config, "durable_name", None)
+    pulled[subscription._sub] = subject or "", group or ""  # else its name is made up
+    if group:
+        watch(subscription, group)
+
+
+@integration.observes("nats.js.client:JetStreamContext.subscribe_bind")
+def pushed(_: Any, subscription: Any) -> None:
+    _, group = consumer_of(subscription)
+    if group:
+        watch(subscription, group)
 
 
 @integration.wraps("nats.js.client:JetStreamContext.PullSubscription.fetch")

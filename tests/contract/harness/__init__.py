@@ -38,12 +38,15 @@ from tests.contract.harness.nats import (
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
     HttpxSync,
     HttpxAsync,
     Requests,
+    Urllib3Manager,
+    Urllib3Pool,
     GrpcSync,
     GrpcAio,
 ]
