@@ -121,7 +121,7 @@ def broker(client: Any) -> str | None:
 
 def bounded(subject: str, subscribed: str = "") -> str | None:
     """What stands for a subject with ids in it: what was subscribed to, or what looks like it."""
-    return pattern(subscribed, ".", "*>") or template(subject, ".", "*")
+    return pattern(subscribed, ".", ("*", ">")) or template(subject, ".", "*")
 
 
 pulled: WeakKeyDictionary[Any, tuple[str, str]] = WeakKeyDictionary()

@@ -115,6 +115,17 @@ class Integration:
 
         return declare
 
+    def processes(self, *targets: str) -> Callable[[Any], Any]:
+        """`description(instance, *arguments) -> Hop | None` of what handles a message itself."""
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            self._patches += [
+                Patch(each, Handlers(self, describe, "", None).call) for each in targets
+            ]
+            return describe
+
+        return declare
+
     def handed(
         self, messages: list[M], consumer: Any, describe: Callable[[Any, Any], Hop | None]
     ) -> list[M]:

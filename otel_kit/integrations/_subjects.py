@@ -22,7 +22,7 @@ def template(name: str, separator: str, wildcard: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def pattern(subscribed: str, separator: str, wildcards: str) -> str | None:
+def pattern(subscribed: str, separator: str, wildcards: tuple[str, ...]) -> str | None:
     """What was subscribed to, if it is a template: it has a wildcard, and not wildcards alone."""
     tokens = subscribed.split(separator)
     wild = [token in wildcards for token in tokens]

@@ -230,9 +230,10 @@ async def pull(wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
 
 def _pulled(subscription: Any, call: Call) -> None:
     asked = ("subject", "durable", "consumer", "config")  # by either function, in any version
-    subject, durable, consumer, config = (call[n] if n in call else None for n in asked)
-    group = durable or consumer or getattr(config, "durable_name", None)
-    pulled[subscription._sub] = subject or "", group or ""  # else its name is made up
+    said = {name: call[name] for name in asked if name in call}
+    durable = getattr(said.get("config"), "durable_name", None)
+    group = said.get("durable") or said.get("consumer") or durable
+    pulled[subscription._sub] = said.get("subject") or "", group or ""  # else its name is made up
     if group:
         watch(subscription, group)
 

@@ -35,6 +35,7 @@ from tests.contract.harness.nats import (
     NatsPush,
     NatsStreamProducer,
 )
+from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -67,6 +68,7 @@ PRODUCERS: list[type[ProducerHarness]] = [
     AiokafkaProducer,
     NatsProducer,
     NatsStreamProducer,
+    PahoProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -78,6 +80,7 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     NatsCallback,
     NatsPush,
     NatsFetch,
+    PahoConsumer,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
