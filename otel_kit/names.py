@@ -49,6 +49,10 @@ MESSAGING_CONSUMER_GROUP: Final = "messaging.consumer.group.name"
 MESSAGING_MESSAGE_ID: Final = "messaging.message.id"
 MESSAGING_BATCH_COUNT: Final = "messaging.batch.message_count"
 MESSAGING_KAFKA_OFFSET: Final = "messaging.kafka.offset"
+MESSAGING_TEMPORARY: Final = "messaging.destination.temporary"
+MESSAGING_CONVERSATION_ID: Final = "messaging.message.conversation_id"
+MESSAGING_ROUTING_KEY: Final = "messaging.rabbitmq.destination.routing_key"
+MESSAGING_DELIVERY_TAG: Final = "messaging.rabbitmq.message.delivery_tag"
 
 # -- attributes: ours ---------------------------------------------------------------------
 

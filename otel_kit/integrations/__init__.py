@@ -21,6 +21,7 @@ from otel_kit.integrations._shape import Call, Integration, Undo
 __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -34,6 +35,7 @@ CATALOGUE: Mapping[str, str] = {
     "kafka-python": "kafka",
     "nats-py": "nats",
     "paho-mqtt": "paho.mqtt.client",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",

@@ -336,14 +336,10 @@ class Integration:
         def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
             around = shape(self, describe)
             self._patches += [Patch(target, around) for target in targets]
-            self._patches += [Patch(target, self._closing) for target in closed]
+            self._patches += [Patch(target, around.closing) for target in closed]
             return describe
 
         return declare
-
-    def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-        self._guarded(self.loops.closed, consumer)
-        return wrapped(*args, **kwargs)
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """The guard: nothing an integration does can reach the application."""

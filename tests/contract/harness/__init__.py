@@ -8,6 +8,12 @@ from otel_kit.testing.contract.messaging import (
     QueueConsumerHarness,
 )
 from tests.contract.harness import retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.breakers import (
@@ -36,6 +42,14 @@ from tests.contract.harness.nats import (
     NatsStreamProducer,
 )
 from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -69,6 +83,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     NatsProducer,
     NatsStreamProducer,
     PahoProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -81,6 +98,13 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     NatsPush,
     NatsFetch,
     PahoConsumer,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
