@@ -43,6 +43,7 @@ CATALOGUE: Mapping[str, str] = {
     "starlette": "starlette",
     "strawberry": "strawberry",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
@@ -80,7 +81,13 @@ def load(name: str) -> Integration:
     """The integration of that name.  Imports its library."""
     if name not in CATALOGUE:
         return load_other(name)
-    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    path = f"otel_kit.integrations.{name.replace('-', '_')}"
+    module = importlib.import_module(path)
+    if not hasattr(module, "integration"):
+        # It is being imported, and has just imported the library, which wakes it: whoever imports
+        # it gets the one that is made now.
+        del sys.modules[path]
+        module = importlib.import_module(path)
     found = module.integration
     assert isinstance(found, Integration)
     return found

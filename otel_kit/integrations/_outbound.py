@@ -39,6 +39,7 @@ class Outbound:
         failed: Callable[[ActiveHop, Exception], None] | None = None,
         current: bool = True,
         headers: str | None = None,
+        begun: Callable[[ActiveHop, Call], None] | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -48,6 +49,7 @@ class Outbound:
         self._failed = failed
         self._current = current
         self._headers = headers
+        self._begun = begun
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if self._headers is not None and _stands(kwargs.get(self._headers)):
@@ -62,6 +64,7 @@ class Outbound:
             return self._awaited(hop, call, wrapped)
         active = self._verb(hop)
         with active if self._current else active.aside():
+            self._begin(active, call)
             result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)
@@ -76,6 +79,7 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
+            self._begin(active, call)
             try:
                 result = await call.proceed(wrapped)
             except Exception as error:
@@ -83,6 +87,10 @@ class Outbound:
                 raise
             self._concluded(active, result)
             return result
+
+    def _begin(self, active: ActiveHop, call: Call) -> None:
+        if self._begun is not None:
+            self._integration._guarded(self._begun, active, call)
 
     def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
         try:

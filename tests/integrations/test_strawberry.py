@@ -5,7 +5,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import strawberry
 from opentelemetry.trace import SpanKind, StatusCode
 from strawberry.extensions import MaskErrors
 from strawberry.extensions.tracing import OpenTelemetryExtension
@@ -14,11 +13,9 @@ import otel_kit
 from otel_kit import names
 from otel_kit.hops.peers import Bounded
 from otel_kit.testing import Telemetry, capture
-from tests.contract.patched import patched
 from tests.integrations.graphql_servers import KINDS, OutOfStock, asked, schema, served
 
 SERVER = SpanKind.SERVER
-PATCHED = "strawberry.schema.schema:Schema.get_extensions"
 ROUTE = "POST /graphql"
 TWO = "query A { span } query B { raises }"
 
@@ -106,7 +103,7 @@ async def test_what_is_asked_for_has_a_bounded_name(
 
 async def test_a_flood_of_names_ends(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many, a name is on the span only, and the root field is the label."""
-    monkeypatch.setattr("otel_kit.integrations.strawberry._names", Bounded(2))
+    monkeypatch.setattr("otel_kit.integrations._graphql._names", Bounded(2))
     async with served("fastapi", schema()) as url:
         for name in ("A", "B", "C", "A"):
             await asked(url, {"query": f"query {name} {{ span }}"})
@@ -248,13 +245,3 @@ async def test_strawberrys_own_spans_are_no_second_hop(telemetry: Telemetry) -> 
 
     assert len(telemetry.matching(kind=SERVER)) == 2
     assert hops(telemetry, operation="query Orders") == hops(telemetry) == 1
-
-
-def test_uninstall_restores_the_very_same_function() -> None:
-    """After the kit is off, the class holds the object it held before."""
-    before = patched(PATCHED)
-    with capture(integrations=["strawberry"]):
-        assert patched(PATCHED) is not before
-
-    assert patched(PATCHED) is before
-    assert strawberry.Schema.get_extensions is before

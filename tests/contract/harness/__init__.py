@@ -54,6 +54,12 @@ from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
+from tests.contract.harness.websockets import (
+    WebsocketsAsync,
+    WebsocketsAsyncServer,
+    WebsocketsThread,
+    WebsocketsThreadServer,
+)
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
@@ -64,6 +70,8 @@ CLIENTS: list[type[ClientHarness]] = [
     Urllib3Pool,
     GrpcSync,
     GrpcAio,
+    WebsocketsAsync,
+    WebsocketsThread,
 ]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [
@@ -75,6 +83,8 @@ SERVERS: list[type[ServerHarness]] = [
     DjangoAsgi,
     GrpcSyncServer,
     GrpcAioServer,
+    WebsocketsAsyncServer,
+    WebsocketsThreadServer,
 ]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [
