@@ -220,12 +220,16 @@ class Integration:
 
         return declare
 
-    def wraps(self, *targets: str) -> Callable[[Any], Any]:
-        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook."""
+    def wraps(self, *targets: str, always: bool = False) -> Callable[[Any], Any]:
+        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook.
+
+        `always`: also while nothing is recorded, as for what takes out of a message what the kit
+        has put into it.
+        """
 
         def declare(around: Callable[..., Any]) -> Callable[..., Any]:
             def aside(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                if self.idle():
+                if self.idle() and not always:
                     return wrapped(*args, **kwargs)
                 return around(wrapped, instance, args, kwargs)
 

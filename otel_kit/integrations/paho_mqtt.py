@@ -3,8 +3,10 @@ paho-mqtt: `Client.publish`, and every message that a client hands to its callba
 
 A send lasts until the broker has acknowledged the message (QoS 1 and 2), or until it has been
 written (QoS 0).  A message is handled by all callbacks that its topic matches, together: one hop,
-until they have returned.  MQTT 5 carries the context in its user properties; MQTT 3.1.1 has no
-place for it, so a message is a hop without context on either side.
+until they have returned.  MQTT 5 carries the context in its user properties.  MQTT 3.1.1 has no
+place for it, so a message is a hop without context on either side, unless its topic is named by
+`OTEL_KIT_ENVELOPES=mqtt:orders/*`: then the context stands in front of the payload, in an envelope,
+and whoever receives it must have the kit, which takes it off.  An empty payload stays empty.
 
 A destination is what was subscribed to where that has wildcards; else levels that look like ids are
 left out of its name.  A retained message continues its trace, and has no dwell: it is the latest
@@ -22,12 +24,16 @@ from paho.mqtt.properties import Properties
 
 from otel_kit.hops import ActiveHop, Hop, incoming, outgoing
 from otel_kit.hops.carriers import Headers
+from otel_kit.hops.envelope import unwrap, wrap
+from otel_kit.hops.latest import Latest
+from otel_kit.hops.runtime import enveloped
 from otel_kit.integrations._mqtt import Filters, bounded, reason, refusable, returned
 from otel_kit.integrations._shape import Call, Integration
 
 SYSTEM = "mqtt"
 integration = Integration("paho-mqtt", supports="paho-mqtt>=1.6,<3")
 filters = Filters()
+_RECEIVED = 1000
 _SENDING = 10_000
 """Messages that are not acknowledged; the hop of the oldest ends when there are more."""
 
@@ -51,12 +57,19 @@ def sent(hop: ActiveHop, info: MQTTMessageInfo) -> None:
         published(next(iter(sending.values()))[0])
 
 
-@integration.sends("paho.mqtt.client:Client.publish", ends=sent, current=False)
+def begun(hop: ActiveHop, call: Call) -> None:
+    if call.instance._protocol != MQTTv5 and hop.hop.carrier:
+        payload = call["payload"]
+        written = str(payload) if isinstance(payload, (int, float)) else payload  # as it does it
+        call["payload"] = wrap(written, hop.hop.carrier)
+
+
+@integration.sends("paho.mqtt.client:Client.publish", ends=sent, begun=begun, current=False)
 def publish(call: Call) -> Hop | None:
     client, topic = call.instance, call["topic"]
     if topic.startswith("$"):
         return None
-    carrier = _user_properties(call) if client._protocol == MQTTv5 else None
+    carrier = _user_properties(call) if client._protocol == MQTTv5 else _envelope(call)
     broker = f"{client._host}:{client._port}" if client._host else None
     return refusable(
         outgoing(SYSTEM, topic, carrier=carrier, broker=broker, template=bounded(topic))
@@ -75,6 +88,18 @@ def _user_properties(call: Call) -> Headers | None:
     vars(copy)["UserProperty"] = pairs  # by its own way it would copy the list
     call["properties"] = copy
     return Headers(pairs)
+
+
+def _envelope(call: Call) -> dict[str, str] | None:
+    """To be put in front of the payload, if the user says so.
+
+    An empty payload takes a retained message away.
+    """
+    payload = call["payload"]
+    written = payload not in (None, "", b"") and isinstance(
+        payload, (str, bytes, bytearray, int, float)
+    )
+    return {} if written and enveloped(SYSTEM, call["topic"]) else None
 
 
 @integration.asks("paho.mqtt.client:Client._do_on_publish")
@@ -113,21 +138,41 @@ def handled(client: Client, message: MQTTMessage) -> Hop | None:
     return received(message, client)
 
 
+contexts: Latest[dict[str, str]] = Latest(_RECEIVED)
+"""What came in envelopes, by what only that message has."""
+
+
+@integration.wraps("paho.mqtt.client:Client._handle_on_message", always=True)
+def arrived(wrapped: Any, client: Client, args: Any, kwargs: Any) -> Any:
+    integration._guarded(_opened, Call.of(wrapped, client, args, kwargs))
+    return wrapped(*args, **kwargs)
+
+
+def _opened(call: Call) -> None:
+    message = call["message"]
+    payload, context = unwrap(message.payload)
+    if payload is not message.payload:
+        message.payload = payload
+        contexts.put(message.info._condition, context)
+
+
 def received(message: MQTTMessage, client: Client | None = None) -> Hop | None:
     topic = message.topic
     if topic.startswith("$"):
         return None
     matched, group = filters.matching(client, topic) if client is not None else ("", "")
+    own = message.info._condition  # nothing but this delivery has it; referred to weakly
+    context = contexts.get(own) or {}
     pairs: Sequence[Any] = getattr(getattr(message, "properties", None), "UserProperty", ())
     return incoming(
         SYSTEM,
         topic,
-        carrier=Headers(list(pairs)),
+        carrier=Headers([*pairs, *context.items()]),
         template=bounded(topic, matched),
         group=group,
         delivered=2 if message.dup else 1,
         kept=bool(message.retain),
-        delivery=message.info._condition,  # its own, and can be referred to weakly
+        delivery=own,
     )
 
 

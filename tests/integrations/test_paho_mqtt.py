@@ -398,3 +398,49 @@ def test_a_message_that_has_no_place_for_context_stays_as_it_is(
     assert handled.parent is None
     assert telemetry.span(kind=PRODUCER).name == f"send {topic}"
     assert telemetry.count(names.PROPAGATION_MESSAGES, result="missing") == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "arrives"),
+    [(b"\xff\x00", b"\xff\x00"), ("täxt", "täxt".encode()), (17, b"17"), (bytearray(b"v"), b"v")],
+)
+def test_an_envelope_carries_the_context_where_the_user_says_so(
+    server: Mosquitto, topic: str, payload: Any, arrives: bytes
+) -> None:
+    """The receiver's application has the payload as it was; a stranger sees the head before it."""
+    inbox = Inbox()
+    with (
+        capture("tested", integrations=["paho-mqtt"], envelopes=("mqtt:shop-*",)) as telemetry,
+        connected(server, mqtt.MQTTv311) as client,
+    ):
+        client.on_message = inbox
+        subscribe(client, topic)
+        with server.connected(4) as other:
+            other.subscribe(topic)
+            client.publish(topic, payload, qos=1).wait_for_publish(PATIENCE)
+            body = other.next().body
+        message, inside = inbox.next()
+        (handled,) = consumed(telemetry)
+
+    assert body.startswith(b"otelkit/1\n")
+    assert body.endswith(arrives)
+    assert message.payload == arrives
+    assert inside == handled.context.span_id
+    assert handled.parent.span_id == telemetry.span(kind=PRODUCER).context.span_id
+    assert telemetry.count(names.QUEUE_DURATION) == 1
+
+
+@pytest.mark.parametrize("payload", [None, b"", ""])
+def test_an_empty_payload_takes_a_retained_message_away(
+    server: Mosquitto, topic: str, payload: Any
+) -> None:
+    """It has a meaning of its own, which an envelope would change."""
+    with (
+        capture("tested", integrations=["paho-mqtt"], envelopes=("mqtt",)),
+        connected(server, mqtt.MQTTv311) as client,
+        server.connected(4) as other,
+    ):
+        other.subscribe(topic)
+        client.publish(topic, payload, qos=1, retain=True).wait_for_publish(PATIENCE)
+
+        assert other.next().body == b""
