@@ -1,4 +1,4 @@
-"""What NATS says of a message by its subjects: whose it is, which delivery, of which consumer."""
+"""nats-py: what a message says by its subjects (whose it is, which delivery, of which consumer)."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,9 +10,11 @@ from nats.js import errors as js_errors
 from otel_kit.errors import ErrorClass
 from otel_kit.hops.carriers import Headers, Mapped
 from otel_kit.integrations._patch import Call
+from otel_kit.integrations._shape import Integration
 from otel_kit.integrations._subjects import pattern, template
 from otel_kit.names import TRACESTATE_KEY
 
+SYSTEM = "nats"
 _ACK = "$JS.ACK."
 _NAMED = {
     "NoRespondersError": ErrorClass.UNAVAILABLE,
@@ -42,6 +44,9 @@ def error_classes() -> dict[type[BaseException], ErrorClass]:
     """The classes of the library's exceptions; older versions have fewer."""
     known = {**vars(errors), **vars(js_errors)}
     return {known[name]: found for name, found in _NAMED.items() if name in known}
+
+
+integration = Integration("nats-py", supports="nats-py>=2.3,<3", errors=error_classes())
 
 
 class Delivery(NamedTuple):

@@ -18,6 +18,7 @@ from nats.errors import ConnectionClosedError
 
 from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, readings
 from otel_kit.gauges.sampler import Sampler, on_loop
+from otel_kit.integrations._nats import SYSTEM
 
 MAX_WATCHED = 100
 """Consumers that are watched at once: each has a thread."""
@@ -72,7 +73,7 @@ class Watched:
             _log.debug("otel_kit cannot look at %s", self._name, exc_info=True)
         else:
             waiting, unacknowledged = info.num_pending or 0, info.num_ack_pending or 0
-            queue = Queue("nats", self._name, "")
+            queue = Queue(SYSTEM, self._name, "")
             lag = waiting + unacknowledged
             self._said = time.monotonic(), Reading(queue, depth=waiting, lag=lag)
 
