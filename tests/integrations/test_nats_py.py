@@ -137,6 +137,26 @@ async def test_headers_of_a_request_stay_the_callers(telemetry: Telemetry, clien
     assert got.headers["x-own"] == "1"  # `respond` sends back what came
 
 
+async def test_a_service_of_the_librarys_serves(telemetry: Telemetry, client: Any) -> None:
+    """An endpoint of `nats.micro` is a handler; what the library answers for it is no hop."""
+    micro = pytest.importorskip("nats.micro", reason="nats-py has it since 2.7")
+    service = await micro.add_service(client, name="bills", version="1.0.0")
+
+    async def handle(request: Any) -> None:
+        await request.respond(b"answer")
+
+    await service.add_endpoint(name="pay", handler=handle)
+    got = await client.request("pay", b"question")
+    await client.request("$SRV.PING.bills", b"")
+    asked, served = await answered_spans(telemetry, client)
+    await service.stop()
+
+    assert got.data == b"answer"
+    assert kinds(telemetry) == ["CLIENT", "SERVER"]
+    assert served.parent.span_id == asked.context.span_id
+    assert telemetry.count(names.HOP_DURATION, side="client", server="tested") == 1
+
+
 # -- what is no message of the application's -------------------------------------------------------
 
 

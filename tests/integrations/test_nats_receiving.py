@@ -276,3 +276,27 @@ async def test_a_stream_that_is_not_waited_for_ends_the_hop(
 
     assert early == []
     assert kinds(telemetry) == ["PRODUCER"]
+
+
+@pytest.mark.parametrize("way", ["next_msg", "messages"])
+async def test_a_push_consumer_may_be_asked(telemetry: Telemetry, client: Any, way: str) -> None:
+    """Without a handler it hands out one by one; whoever leaves it has handled the last."""
+    context = client.jetstream()
+    name = f"asked-{way}-{client.client_id}"
+    await context.add_stream(name=name, subjects=[name])
+    subscription = await context.subscribe(name, durable="workers")
+    inside = []
+    for _ in range(2):
+        await context.publish(name, b"value")
+        if way == "next_msg":
+            message = await subscription.next_msg(20)
+        else:
+            message = await anext(subscription.messages)
+        inside.append(span_id())
+        await message.ack()
+    await subscription.unsubscribe()
+
+    spans = telemetry.matching(kind=CONSUMER)
+    assert [span.context.span_id for span in spans] == inside
+    assert span_id() == 0
+    assert {(s.attributes or {})[names.MESSAGING_CONSUMER_GROUP] for s in spans} == {"workers"}
