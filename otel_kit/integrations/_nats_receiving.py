@@ -97,6 +97,7 @@ def _closed(subscription: Any) -> None:
     forget(id(subscription))
     if subscription._cb is None:  # a handler that unsubscribes goes on
         integration.loops.closed(subscription)
+        integration.loops.closed(getattr(subscription._jsi, "_psub", None))  # before 2.6
 
 
 # -- consumers of streams -----------------------------------------------------------------------
