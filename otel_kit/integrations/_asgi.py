@@ -56,12 +56,14 @@ class Seen:
     """The exception that it answers for."""
     events: EventStream | None = None
     """Its answer, if that is one."""
+    gone: bool = False
+    """The server has said that nobody is there to be answered."""
 
     def end(self, hop: ActiveHop, error: BaseException | None = None) -> None:
         """End the request's hop; `error` is what the server is about to see."""
         error = error or self.error
         cut = self.events is not None and not self.events.complete
-        if cut and (error is None or isinstance(error, OSError)):
+        if cut and (error is None or self.gone):
             error = CancelledError()
         self.scope = self.error = self.events = None  # no cycle for the garbage collector
         hop.end(error)
@@ -162,7 +164,11 @@ def _answering(guard: Guard, hop: ActiveHop, seen: Seen, send: Send) -> Send:
             seen.events = guard(_answer, hop, answer)
             await send(answer)
         else:
-            await send(message)
+            try:
+                await send(message)
+            except OSError:  # as ASGI says since 2.4
+                seen.gone = True
+                raise
             last = guard(_is_last, message)
             if (events := seen.events) is not None:
                 events.part(message.get("body"))

@@ -78,6 +78,8 @@ class Integration:
         or start, that is no part of the request, so the span is not the current one in it.
         `headers` names the argument by which a library above passes those that its own hop has
         written: with these very ones the call is that hop, and is not described at all.
+        `begun=fn(hop, call)` is told when the context has been injected, and may put it into other
+        arguments than headers.
         """
         return self._outbound(call, targets, **options)
 
