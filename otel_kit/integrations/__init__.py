@@ -40,6 +40,8 @@ CATALOGUE: Mapping[str, str] = {
     "stamina": "stamina",
     "starlette": "starlette",
     "strawberry": "strawberry",
+    "temporalio": "temporalio.contrib.opentelemetry",
+    "strawberry-asgi": "strawberry.asgi",
     "tenacity": "tenacity",
     "websockets": "websockets",
     "urllib3": "urllib3",
@@ -51,6 +53,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
     "strawberry": "strawberry-graphql",
+    "strawberry-asgi": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 

@@ -13,7 +13,7 @@ from otel_kit.testing import capture
 from tests.contract.harness import BREAKERS, CLIENTS, CONSUMERS, PRODUCERS, RETRIES, SERVERS
 
 HOPS = (*CLIENTS, *SERVERS, *PRODUCERS, *CONSUMERS)
-NAMING = {"strawberry"}
+NAMING = {"strawberry", "temporalio"}
 """They name the hops of other libraries and make none: `tests/integrations` holds them to it."""
 LIBRARIES = NAMING | {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
 

@@ -43,6 +43,7 @@ from tests.contract.harness.pika import (
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.strawberry import StrawberryAsgi
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 from tests.contract.harness.websockets import (
     WebsocketsAsync,
@@ -71,6 +72,7 @@ SERVERS: list[type[ServerHarness]] = [
     Flask,
     DjangoWsgi,
     DjangoAsgi,
+    StrawberryAsgi,
     GrpcSyncServer,
     GrpcAioServer,
     WebsocketsAsyncServer,
