@@ -113,7 +113,7 @@ class ActiveHop(Nested):
             finally:
                 self._account.told = None  # no cycle for the garbage collector
                 self.span.end(at)
-            if self.kind is not SpanKind.CONSUMER:
+            if not self._account.is_message:
                 self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
             elif self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
@@ -253,7 +253,7 @@ class ActiveHop(Nested):
             return False
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
-            if same and self.kind is SpanKind.CONSUMER:
+            if same and self._account.is_message:
                 self._take_over(outer)
             return same
         carrier, around = self.hop.carrier, outer.hop.carrier
