@@ -5,7 +5,7 @@ from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from otel_kit.hops import ActiveHop, Hop
-from otel_kit.integrations._patch import Call
+from otel_kit.integrations._patch import Call, Parameters
 
 if TYPE_CHECKING:
     from otel_kit.integrations._shape import Integration
@@ -27,6 +27,7 @@ class Outbound:
         ends: Callable[[ActiveHop, Any], None] | None = None,
         failed: Callable[[ActiveHop, Exception], None] | None = None,
         current: bool = True,
+        parameters: Parameters | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -35,6 +36,7 @@ class Outbound:
         self._deferred = ends is not None
         self._failed = failed
         self._current = current
+        self._parameters = parameters
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if self._integration.idle():
@@ -56,7 +58,7 @@ class Outbound:
     def _described(
         self, wrapped: Any, instance: Any, args: Any, kwargs: Any
     ) -> tuple[Hop | None, Call]:
-        call = Call.of(wrapped, instance, args, kwargs)
+        call = Call.of(wrapped, instance, args, kwargs, self._parameters)
         return self._describe(call), call
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:

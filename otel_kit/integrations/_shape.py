@@ -18,9 +18,17 @@ from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
 from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
-from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
+from otel_kit.integrations._patch import (
+    Call,
+    Parameters,
+    Patch,
+    Undo,
+    applied,
+    existing,
+    in_order,
+)
 
-__all__ = ["Call", "Integration", "Undo"]
+__all__ = ["Call", "Integration", "Undo", "in_order"]
 
 M = TypeVar("M")
 
@@ -76,6 +84,7 @@ class Integration:
         object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.
+        `parameters=in_order(…)`: those of a function written in C, which does not tell them.
         """
         return self._outbound(call, targets, **options)
 
@@ -140,12 +149,12 @@ class Integration:
 
         return declare
 
-    def asks(self, *targets: str) -> Callable[[Any], Any]:
+    def asks(self, *targets: str, parameters: Parameters | None = None) -> Callable[[Any], Any]:
         """`fn(call)` is told of a call before it is made; it makes no hop."""
 
         def declare(told: Callable[[Call], None]) -> Callable[[Call], None]:
             def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs)))
+                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs, parameters)))
                 return wrapped(*args, **kwargs)
 
             self._patches += [Patch(target, around) for target in targets]
