@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.trace import SpanKind
 
@@ -16,6 +16,7 @@ from otel_kit import names
 from otel_kit.hops.hop import Attributes, Carrier, Convention, Hop
 
 _log = logging.getLogger("otel_kit")
+M = TypeVar("M")
 
 CONVENTION = Convention(
     durations={
@@ -125,6 +126,14 @@ def _message(system: str, operation: str, destination: str, known: Attributes, *
 _descriptions: dict[type, Callable[[Any], Hop]] = {}
 
 
+class Handed(list[M]):
+    """A list that a library returned: who iterates over it handles its messages one by one."""
+
+    def as_one(self) -> list[M]:
+        """The messages for whom handles them all at once: iterating over them is no loop then."""
+        raise NotImplementedError
+
+
 def describes(message_type: type, description: Callable[[Any], Hop] | None) -> None:
     """Let `process()` accept messages of this type; None takes it back."""
     if description is None:
@@ -139,7 +148,8 @@ def describe(message: object) -> Hop | None:
         return message
     try:
         if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
-            hops = [hop for each in message if (hop := describe(each)) is not None]
+            messages = message.as_one() if isinstance(message, Handed) else message
+            hops = [hop for each in messages if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
             if ancestor in _descriptions:

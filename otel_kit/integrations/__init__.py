@@ -23,6 +23,7 @@ CATALOGUE: Mapping[str, str] = {
     "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
     "circuitbreaker": "circuitbreaker",
+    "confluent-kafka": "confluent_kafka",
     "django": "django",
     "fastapi": "fastapi",
     "flask": "flask",

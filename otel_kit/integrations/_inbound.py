@@ -8,6 +8,7 @@ import wrapt
 
 from otel_kit.hops import Hop
 from otel_kit.hops.loops import Taken
+from otel_kit.hops.messaging import Handed
 from otel_kit.integrations._patch import Call
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class _AsyncMessages(_Messages):
         await self.__wrapped__.aclose()
 
 
-class Batch(list[M]):
+class Batch(Handed[M]):
     """A list of messages as a library returns it.
 
     Who iterates over it, for the first time, handles them one by one (`json.dumps` iterates as
@@ -124,6 +125,10 @@ class Batch(list[M]):
         messages, unhandled = super().__iter__(), self._unhandled
         self._unhandled = None
         return messages if unhandled is None else _Messages(messages, *unhandled)
+
+    def as_one(self) -> list[M]:
+        self._unhandled = None
+        return list(super().__iter__())
 
     def __reduce__(self) -> Any:
         return list, (list(super().__iter__()),)

@@ -12,11 +12,8 @@ from contextlib import contextmanager
 
 _IMMUTABLE = 1 << 8
 """`Py_TPFLAGS_IMMUTABLETYPE`."""
-_POINTER = ctypes.sizeof(ctypes.c_void_p)
-_FLAGS = object.__basicsize__ + 19 * _POINTER
-    object.__basicsize__ + ctypes.sizeof(ctypes.c_ssize_t) + 18 * ctypes.sizeof(ctypes.c_void_p)
-)
-"""Where `tp_flags` stands in a `PyTypeObject`: behind its header, its size, and eighteen fields."""
+_FLAGS = object.__basicsize__ + 19 * ctypes.sizeof(ctypes.c_void_p)
+"""Where `tp_flags` stands in a `PyTypeObject`: behind its header, its size and eighteen fields."""
 
 
 @contextmanager
