@@ -67,6 +67,10 @@ class Call:
         """Whether the caller gave it."""
         return name in self._kwargs or self._names[name][0] < len(self._args)
 
+    def get(self, name: str, default: Any) -> Any:
+        """The argument, or this default in place of the function's if the caller left it out."""
+        return self[name] if name in self else default
+
     def __setitem__(self, name: str, value: Any) -> None:
         position, _ = self._names[name]
         if name not in self._kwargs and position < len(self._args):
@@ -98,16 +102,26 @@ def in_order(*names: str) -> Parameters:
     return {name: (position, None) for position, name in enumerate(names)}
 
 
+class _Open(dict[str, tuple[int, Any]]):
+    """The parameters of a function that also takes any other by name."""
+
+    def __missing__(self, name: str) -> tuple[int, Any]:
+        return sys.maxsize, None
+
+
 def _parameters(bound: Callable[..., Any]) -> Parameters:
     found = signature(bound).parameters.values()
-    unlimited = sys.maxsize
-    return {
+    unlimited, kinds = sys.maxsize, {p.kind for p in found}
+    # One that takes anything by position as well hides its parameters.
+    is_open = Parameter.VAR_KEYWORD in kinds and Parameter.VAR_POSITIONAL not in kinds
+    named = {
         p.name: (
             unlimited if p.kind is Parameter.KEYWORD_ONLY else position,
             None if p.default is Parameter.empty else p.default,
         )
         for position, p in enumerate(found)
     }
+    return _Open(named) if is_open else named
 
 
 def applied(patch: Patch) -> Undo:

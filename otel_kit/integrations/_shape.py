@@ -8,11 +8,11 @@ steps aside where another instrumentation is active, and puts everything back.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-from otel_kit.errors import ErrorClass, classify_as
+from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
@@ -49,7 +49,7 @@ class Integration:
         name: str,
         *,
         supports: str,
-        errors: dict[type[BaseException], ErrorClass] | None = None,
+        errors: Mapping[type[BaseException], ErrorClass | Reader] | None = None,
         contrib: tuple[str, ...] = (),
         contrib_before: str | None = None,
         native: str | None = None,
@@ -85,6 +85,8 @@ class Integration:
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.
         `parameters=in_order(…)`: those of a function written in C, which does not tell them.
+        `headers` names the argument by which a library above passes those that its own hop has
+        written: with these very ones the call is that hop, and is not described at all.
         """
         return self._outbound(call, targets, **options)
 
@@ -240,8 +242,8 @@ class Integration:
         except (ImportError, AttributeError):
             uninstall()
             raise
-        for error_type, error_class in self._errors.items():
-            classify_as(error_class, error_type)
+        for error_type, how in self._errors.items():
+            classify_by(how, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
         for types, found in self._finders:

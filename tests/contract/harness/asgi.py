@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import uvicorn
 
-from tests.contract.harness.base import Behaviour, HandlerError, Seen
+from otel_kit.testing.contract.base import Behaviour, HandlerError, Seen
 from tests.contract.harness.http_server import HttpServer
 
 

@@ -10,8 +10,8 @@ import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.aio import AIOConsumer
 
+from otel_kit.testing.contract.messaging import Headers, LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import REFUSALS, OnKafka
-from tests.contract.harness.messaging import Headers, LogConsumerHarness, ProducerHarness
 
 T = TypeVar("T")
 _TIMEOUT = 10

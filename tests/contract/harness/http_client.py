@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from tests.contract.harness.base import Behaviour, ClientHarness, Reply
+from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
 from tests.contract.harness.peer import HttpPeer
 
 

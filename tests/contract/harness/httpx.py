@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.contract.harness.base import Reply
+from otel_kit.testing.contract.base import Reply
 from tests.contract.harness.http_client import HttpClient, ThreadedHttpClient
 
 
