@@ -8,7 +8,7 @@ whatever is known of one was read in the application's own calls, and is kept by
 import gc
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -152,17 +152,21 @@ class Polled:
 
     def __init__(self) -> None:
         self.group: str | None = None
-        self.asynchronous = False
-        """Its messages are handed out by an `AIOConsumer`."""
+        self.owner: Callable[[], Any] = lambda: None
         self.paused: set[Partition] = set()
         self.known: dict[Partition, Known] = {}
         self.polled_at = time.monotonic()
         self._looked_at = 0.0
 
-    def look(self, consumer: Any, latest: Iterable[Record]) -> None:
+    def owned(self, consumer: Any) -> bool:
+        """Whether an `AIOConsumer` hands out its messages."""
+        owner = self.owner()
+        return owner is not None and owner._consumer is consumer
+
+    def look(self, consumer: Any, latest: Sequence[Record]) -> None:
         """Read `consumer`, which has just handed out `latest`; takes some microseconds."""
         self.polled_at = now = time.monotonic()
-        if now - self._looked_at >= _LOOK:
+        if now - self._looked_at >= _LOOK or any(each.at not in self.known for each in latest):
             self._looked_at = now
             self._look_at_all(consumer)
         for record in latest:

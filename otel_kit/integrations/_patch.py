@@ -69,7 +69,8 @@ class Call:
 
     def get(self, name: str, default: Any) -> Any:
         """The argument, or this default in place of the function's if the caller left it out."""
-        return self[name] if name in self else default
+        given = name in self
+        return self[name] if given else default
 
     def __setitem__(self, name: str, value: Any) -> None:
         position, _ = self._names[name]

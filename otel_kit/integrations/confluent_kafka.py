@@ -22,6 +22,7 @@ counted before it comes back; the age of the oldest goes on.
 import importlib.util
 from inspect import getattr_static
 from typing import Any
+from weakref import ref
 
 from confluent_kafka import KafkaException, Message, cimpl
 from confluent_kafka.error import KeyDeserializationError, ValueDeserializationError
@@ -117,14 +118,14 @@ def described(message: Message | None, seen: Polled) -> Hop | None:
 )
 def handed_out(message: Message | None, consumer: Any) -> Hop | None:
     seen = polls.of(consumer)
-    return None if seen.asynchronous else described(message, seen)
+    return None if seen.owned(consumer) else described(message, seen)
 
 
 @integration.wraps(f"{_CONSUMER}.consume")
 def consumed(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
     integration._guarded(integration.loops.asked_again, consumer)
     messages = wrapped(*args, **kwargs)
-    if polls.of(consumer).asynchronous or overridden(consumer, "consume", cimpl.Consumer):
+    if polls.of(consumer).owned(consumer) or overridden(consumer, "consume", cimpl.Consumer):
         return messages
     return integration.handed(messages, consumer, handed_out)
 
@@ -152,7 +153,7 @@ if importlib.util.find_spec("confluent_kafka.aio") is not None:
 
     @integration.asks(f"{_AIO}.poll", f"{_AIO}.consume")
     def awaited(call: Call) -> None:
-        polls.of(call.instance._consumer).asynchronous = True
+        polls.of(call.instance._consumer).owner = ref(call.instance)
 
     @integration.processes_each(f"{_AIO}.poll", closed=(f"{_AIO}.close", f"{_AIO}.unsubscribe"))
     def handed_out_later(message: Message | None, consumer: Any) -> Hop | None:
