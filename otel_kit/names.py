@@ -32,6 +32,9 @@ URL_SCHEME: Final = "url.scheme"
 USER_AGENT: Final = "user_agent.original"
 CLIENT_ADDRESS: Final = "client.address"
 
+GRAPHQL_OPERATION_NAME: Final = "graphql.operation.name"
+GRAPHQL_OPERATION_TYPE: Final = "graphql.operation.type"
+
 RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
 RPC_STATUS_CODE: Final = "rpc.response.status_code"

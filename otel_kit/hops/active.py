@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from opentelemetry.context import Context, attach, get_current, get_value
+from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Link, Span, SpanKind, get_current_span
 
 from otel_kit import names
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 
 _NO_CONTEXT = Context()
 _NO_HOP = Hop(system="", operation="")
-
-
-def is_own(context: Context | None = None) -> bool:
-    """Whether the span that is being started in `context` is one of the kit's own hops."""
-    innermost = get_value(HOP, context)
-    return isinstance(innermost, ActiveHop) and innermost.starting
-
-
-def handling() -> "ActiveHop | None":
-    """The hop of the message that is being handled here."""
-    inner = (SpanKind.CONSUMER, SpanKind.INTERNAL)
-    hops = (hop for hop in under_way() if isinstance(hop, ActiveHop))
-    return next((hop for hop in hops if hop.kind in inner), None)
 
 
 class ActiveHop(Nested):
@@ -119,10 +106,12 @@ class ActiveHop(Nested):
         try:
             self._forget_ended()
             try:
+                error = error or self._account.told
                 outcome = self._account.outcome(error)
                 self._account.record(self._runtime, seconds, outcome, self._context)
                 self._account.write(self.span, outcome, error)
             finally:
+                self._account.told = None  # no cycle for the garbage collector
                 self.span.end(at)
             if self.kind is not SpanKind.CONSUMER:
                 self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
@@ -142,6 +131,17 @@ class ActiveHop(Nested):
         """The route is known only after routing: rename the hop, add what it says."""
         self._account.operation = operation
         self._account.attributes.update(attributes)
+
+    def performs(self, operation: str, attributes: Attributes) -> None:
+        """SERVER: one of several operations behind the route is asked for, which names the hop.
+
+        If different ones are asked for at once, none does.
+        """
+        self._account.perform(operation, attributes)
+
+    def tells(self, error: BaseException) -> None:
+        """SERVER: an error that the answer tells, whatever the transport's status says."""
+        self._account.told = self._account.told or error
 
     def note(self, name: str, value: Any) -> None:
         """Add an attribute to the span."""

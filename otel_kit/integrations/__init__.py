@@ -38,6 +38,7 @@ CATALOGUE: Mapping[str, str] = {
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",
+    "strawberry": "strawberry",
     "tenacity": "tenacity",
     "urllib3": "urllib3",
 }
@@ -47,6 +48,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "strawberry": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 

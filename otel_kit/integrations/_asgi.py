@@ -194,7 +194,9 @@ def route(app: Any, scope: Scope, told: str | None) -> str | None:
     `told` is what the application that answers said.  FastAPI keeps the template of an included
     router's route beside the route.
     """
-    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    matched = scope.get("fastapi", {}).get("effective_route_context")
+    if not getattr(matched, "path", None):  # a WebSocket's has none
+        matched = scope.get("route")
     root = scope.get("root_path", "")
     mounted = root.removeprefix(scope.get("app_root_path", root))
     prefix = _mount(app.routes, mounted, scope) if mounted else ""

@@ -133,17 +133,19 @@ async def test_one_requests_response_size_never_shows_up_on_another() -> None:
     assert sizes == [2, None]
 
 
-async def test_a_websocket_is_one_hop_from_handshake_to_end() -> None:
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_a_websocket_is_one_hop_from_handshake_to_end(prefix: str) -> None:
     """A connection makes one SERVER span, whatever number of messages it carries."""
-    app = FastAPI()
+    app, router = FastAPI(), APIRouter()
 
-    @app.websocket("/ws/{room}")
+    @router.websocket("/ws/{room}")
     async def talk(websocket: WebSocket, room: str) -> None:
         await websocket.accept()
         for _ in range(3):
             await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
+    app.include_router(router, prefix=prefix)
     hello = {"type": "websocket.receive", "text": "hello"}
     arriving = iter([{"type": "websocket.connect"}, hello, hello, hello])
     sent: list[str] = []
@@ -154,12 +156,13 @@ async def test_a_websocket_is_one_hop_from_handshake_to_end() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    scope = {"type": "websocket", "path": "/ws/1", "headers": [], "query_string": b""}
+    path = f"{prefix}/ws/1"
+    scope = {"type": "websocket", "path": path, "headers": [], "query_string": b""}
     with capture(integrations=ASGI) as telemetry:
         await app(scope, receive, send)
 
     assert ["websocket.accept", *["websocket.send"] * 3, "websocket.close"] == sent
-    assert [span.name for span in telemetry.spans] == ["GET /ws/{room}"]
+    assert [span.name for span in telemetry.spans] == [f"GET {prefix}/ws/{{room}}"]
 
 
 async def test_a_call_that_is_no_request_is_the_applications_to_refuse() -> None:

@@ -19,12 +19,12 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.base import Behaviour, ServerHarness
 from otel_kit.testing.contract.contexts import from_kit
+from otel_kit.testing.contract.http_client import HttpClient
 from otel_kit.testing.contract.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
-from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.requests import Requests

@@ -8,7 +8,7 @@ from typing import Any, Self
 import uvicorn
 
 from otel_kit.testing.contract.base import Behaviour, HandlerError, Seen
-from tests.contract.harness.http_server import HttpServer
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class AsgiHarness(HttpServer):

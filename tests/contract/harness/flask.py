@@ -5,7 +5,7 @@ from typing import Any
 import flask
 
 from otel_kit.testing.contract.base import Behaviour
-from tests.contract.harness.peer import STATUS
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 
 

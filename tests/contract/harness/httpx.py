@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from otel_kit.testing.contract.base import Reply
-from tests.contract.harness.http_client import HttpClient, ThreadedHttpClient
+from otel_kit.testing.contract.http_client import HttpClient, ThreadedHttpClient
 
 
 class HttpxSync(ThreadedHttpClient):

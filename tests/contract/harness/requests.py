@@ -5,7 +5,7 @@ from typing import Any
 import requests
 
 from otel_kit.testing.contract.base import Reply
-from tests.contract.harness.http_client import ThreadedHttpClient
+from otel_kit.testing.contract.http_client import ThreadedHttpClient
 
 
 class Requests(ThreadedHttpClient):

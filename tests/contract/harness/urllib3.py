@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from otel_kit.testing.contract.base import Reply
-from tests.contract.harness.http_client import ThreadedHttpClient
+from otel_kit.testing.contract.http_client import ThreadedHttpClient
 
 
 class _Urllib3(ThreadedHttpClient):

@@ -9,7 +9,7 @@ from typing import Any, Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from otel_kit.testing.contract.base import Behaviour, HandlerError, Seen
-from tests.contract.harness.http_server import HttpServer
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class _Quiet(WSGIRequestHandler):

@@ -4,7 +4,7 @@ import asyncio
 from typing import Self
 
 from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
-from tests.contract.harness.peer import HttpPeer
+from otel_kit.testing.contract.http_peer import HttpPeer
 
 
 class HttpClient(ClientHarness):
