@@ -36,7 +36,7 @@ from otel_kit.integrations._shape import Call, Integration, in_order
 
 integration = Integration(
     "confluent-kafka",
-    supports="confluent-kafka>=2.0.2,<3",
+    supports="confluent-kafka>=2.6,<3",
     contrib=("opentelemetry.instrumentation.confluent_kafka:ConfluentKafkaInstrumentor",),
     errors=dict.fromkeys(
         (KeyDeserializationError, ValueDeserializationError), ErrorClass.SERIALIZATION

@@ -11,8 +11,9 @@ from otel_kit import names
 from otel_kit.gauges.readings import readings
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import ConsumerHarness
+from tests.contract.harness import confluent_kafka
 from tests.contract.harness.aiokafka import AiokafkaIterated
-from tests.contract.harness.confluent_kafka import ConfluentAsync, ConfluentPolled
+from tests.contract.harness.confluent_kafka import ConfluentConsumed
 from tests.contract.harness.kafka_python import KafkaPythonConsumer
 from tests.gauges.waiting import until
 
@@ -24,7 +25,7 @@ def of(harnesses: list[Any]) -> pytest.MarkDecorator:
 
 ASKED: list[Any] = [KafkaPythonConsumer, AiokafkaIterated]
 """Consumers that can be asked at any time."""
-POLLED: list[Any] = [ConfluentPolled, ConfluentAsync]
+POLLED: list[Any] = [each for each in confluent_kafka.CONSUMERS if each is not ConfluentConsumed]
 """Those of which is known what they knew when they were polled."""
 everywhere = of([*ASKED, *POLLED])
 HOUR = 3600.0

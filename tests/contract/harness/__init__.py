@@ -7,7 +7,7 @@ from otel_kit.testing.contract.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
-from tests.contract.harness import retries
+from tests.contract.harness import confluent_kafka, retries
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.breakers import (
@@ -21,12 +21,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
-from tests.contract.harness.confluent_kafka import (
-    ConfluentAsync,
-    ConfluentConsumed,
-    ConfluentPolled,
-    ConfluentProducer,
-)
+from tests.contract.harness.confluent_kafka import ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
@@ -69,9 +64,7 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     KafkaPythonConsumer,
     AiokafkaIterated,
     AiokafkaGetone,
-    ConfluentPolled,
-    ConfluentConsumed,
-    ConfluentAsync,
+    *confluent_kafka.CONSUMERS,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.aio import AIOConsumer
 
 from otel_kit.testing.contract.messaging import Headers, LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import REFUSALS, OnKafka
@@ -89,6 +89,8 @@ class ConfluentPolled(OnKafka, LogConsumerHarness):
         consumer = confluent_kafka.Consumer(self._config())
         if subscribes:
             consumer.subscribe([self.topic])
+            while not consumer.assignment():  # which takes older versions seconds
+                assert consumer.poll(0.01) is None
         else:
             consumer.assign([TopicPartition(self.topic, 0, 0)])
         return consumer
@@ -187,6 +189,8 @@ class ConfluentAsync(ConfluentPolled):
     """An `AIOConsumer`."""
 
     async def open(self) -> None:
+        from confluent_kafka.aio import AIOConsumer  # not before 2.13
+
         subscribes = self.group is not None
         self._consumer = AIOConsumer(self._config())
         if subscribes:
@@ -235,3 +239,8 @@ class ConfluentAsync(ConfluentPolled):
 
     async def unsubscribe(self) -> None:
         await self._consumer.unsubscribe()
+
+
+CONSUMERS: list[type[ConfluentPolled]] = [ConfluentPolled, ConfluentConsumed]
+if find_spec("confluent_kafka.aio") is not None:
+    CONSUMERS.append(ConfluentAsync)
