@@ -123,7 +123,8 @@ def _message(system: str, operation: str, destination: str, known: Attributes, *
 
 # -- what a library's own message says --------------------------------------------------------
 
-_descriptions: dict[type, Callable[[Any], Hop]] = {}
+Description = Callable[[Any], Hop | None]
+_descriptions: dict[type, list[Description]] = {}
 
 
 class Handed(list[M]):
@@ -134,12 +135,16 @@ class Handed(list[M]):
         raise NotImplementedError
 
 
-def describes(message_type: type, description: Callable[[Any], Hop] | None) -> None:
-    """Let `process()` accept messages of this type; None takes it back."""
-    if description is None:
-        _descriptions.pop(message_type, None)
-    else:
-        _descriptions[message_type] = description
+def describes(message_type: type, description: Description) -> None:
+    """Let `process()` accept messages of this type; None of a description: not one of these."""
+    _descriptions.setdefault(message_type, []).append(description)
+
+
+def undescribes(message_type: type, description: Description) -> None:
+    """Take it back."""
+    left = [each for each in _descriptions.pop(message_type, ()) if each is not description]
+    if left:
+        _descriptions[message_type] = left
 
 
 def describe(message: object) -> Hop | None:
@@ -152,8 +157,9 @@ def describe(message: object) -> Hop | None:
             hops = [hop for each in messages if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
-            if ancestor in _descriptions:
-                return _descriptions[ancestor](message)
+            for description in _descriptions.get(ancestor, ()):
+                if (hop := description(message)) is not None:
+                    return hop
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None

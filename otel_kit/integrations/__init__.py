@@ -22,9 +22,12 @@ __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install
 
 CATALOGUE: Mapping[str, str] = {
     "aiobreaker": "aiobreaker",
+    "aiobotocore": "aiobotocore.client",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
+    "boto3": "boto3.resources.action",
+    "botocore": "botocore.client",
     "circuitbreaker": "circuitbreaker",
     "confluent-kafka": "confluent_kafka",
     "django": "django",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
-from otel_kit.hops.messaging import describes
+from otel_kit.hops.messaging import Description, describes, undescribes
 from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
 from otel_kit.integrations._patch import (
@@ -61,7 +61,7 @@ class Integration:
         self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
-        self._descriptions: dict[type, Callable[[Any], Hop]] = {}
+        self._descriptions: dict[type, Description] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
         self.loops = Loops()
@@ -190,9 +190,9 @@ class Integration:
         return declare
 
     def describes(self, message_type: type) -> Callable[[Any], Any]:
-        """`description(message) -> Hop`: makes `otel_kit.process(message)` know the type."""
+        """`description(message) -> Hop | None`: makes `otel_kit.process(message)` know the type."""
 
-        def declare(describe: Callable[[Any], Hop]) -> Callable[[Any], Hop]:
+        def declare(describe: Description) -> Description:
             self._descriptions[message_type] = describe
             return describe
 
@@ -231,8 +231,8 @@ class Integration:
 
         def uninstall() -> None:
             self.loops.stop()
-            for message_type in self._descriptions:
-                describes(message_type, None)
+            for message_type, description in self._descriptions.items():
+                undescribes(message_type, description)
             while undo:
                 undo.pop()()
 

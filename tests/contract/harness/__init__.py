@@ -29,6 +29,14 @@ from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
+from tests.contract.harness.sqs import (
+    AiobotocoreConsumer,
+    AiobotocoreProducer,
+    Boto3Consumer,
+    Boto3Producer,
+    BotocoreConsumer,
+    BotocoreProducer,
+)
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
@@ -58,6 +66,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     KafkaPythonProducer,
     AiokafkaProducer,
     ConfluentProducer,
+    BotocoreProducer,
+    Boto3Producer,
+    AiobotocoreProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -65,6 +76,9 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     AiokafkaIterated,
     AiokafkaGetone,
     *confluent_kafka.CONSUMERS,
+    BotocoreConsumer,
+    Boto3Consumer,
+    AiobotocoreConsumer,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
