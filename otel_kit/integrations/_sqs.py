@@ -80,6 +80,8 @@ def errors() -> dict[type[BaseException], ErrorClass]:
 
 class _Sent(NamedTuple):
     hop: ActiveHop
+    identity: Any
+    """Its name in its batch."""
     own: Mapping[str, Any]
     """The caller's attributes."""
     all: Mapping[str, Any]
@@ -137,41 +139,65 @@ def _quiet() -> Iterator[None]:
 
 
 def _sending(integration: Integration, client: Any, operation: str, params: Any) -> Steps:
-    touched, sent = integration._guarded(_begun, client, operation, params) or (params, {})
+    touched, sent = integration._guarded(_begun, client, operation, params) or (params, [])
     try:
         with _quiet():
-            try:
-                answer = yield touched
-            except Exception as error:
-                if touched is params or not _is_too_much(error):
-                    raise
-                for each in sent.values():
-                    each.hop.note(names.SPAN_PROPAGATION, "missing")
-                answer = yield params
+            answer = yield from _accepted(params, touched, sent)
+            refused = integration._guarded(_refused, params, touched, _ENTRIES[operation], answer)
+            if refused is not None:
+                yield from _sent_again(refused, answer)
     except BaseException as error:
-        for each in sent.values():
+        for each in sent:
             each.end(error)
         raise
     integration._guarded(_ended, operation, answer, sent)
     return answer
 
 
-def _is_too_much(error: Exception) -> bool:
-    code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
-    return code.endswith(_TOO_MUCH)
+def _accepted(params: Any, touched: Any, sent: list[_Sent]) -> Steps:
+    """The answer; a call that may have been refused for our attributes is made without."""
+    try:
+        return (yield touched)
+    except Exception as error:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+        if touched is params or not str(code).endswith(_TOO_MUCH):
+            raise
+    for each in sent:
+        each.hop.note(names.SPAN_PROPAGATION, "missing")
+    return (yield params)
 
 
-def _begun(client: Any, operation: str, params: Any) -> tuple[Any, dict[str, _Sent]] | None:
+def _refused(params: Any, touched: Any, key: str | None, answer: Any) -> Any:
+    """A call with those entries of a batch alone, without our attributes; None if there is none."""
+    too_much = {
+        each["Id"] for each in answer.get("Failed", ()) if str(each["Code"]).endswith(_TOO_MUCH)
+    }
+    if key is None or touched is params or not too_much:
+        return None
+    return {**params, key: [each for each in params[key] if each["Id"] in too_much]}
+
+
+def _sent_again(params: Any, answer: Any) -> Steps:
+    try:
+        second = yield params
+    except Exception:  # they were refused, and stay so
+        return
+    accepted = second.get("Successful", [])
+    taken = {each["Id"] for each in accepted}
+    answer["Successful"] = [*answer.get("Successful", ()), *accepted]
+    answer["Failed"] = [each for each in answer["Failed"] if each["Id"] not in taken]
+
+
+def _begun(client: Any, operation: str, params: Any) -> tuple[Any, list[_Sent]] | None:
     destination = _destination(params)
     if not destination[1]:
         return None
     key = _ENTRIES[operation]
     if key is None:
         touched, sent = _message(client, destination, params)
-        return touched, {"": sent}
-    entries = [(each["Id"], *_message(client, destination, each)) for each in params[key]]
-    touched = {**params, key: [touched for _, touched, _ in entries]}
-    return touched, {str(identity): sent for identity, _, sent in entries}
+        return touched, [sent]
+    entries = [_message(client, destination, each) for each in params[key]]
+    return {**params, key: [touched for touched, _ in entries]}, [sent for _, sent in entries]
 
 
 def _destination(params: Mapping[str, Any]) -> tuple[str, str]:
@@ -192,24 +218,22 @@ def _message(client: Any, destination: tuple[str, str], entry: Any) -> tuple[Any
     if carrier.lacked_room:
         active.note(names.SPAN_PROPAGATION, "missing")
     touched = {**entry, "MessageAttributes": attributes} if attributes else entry
-    return touched, _Sent(active, own, attributes)
+    return touched, _Sent(active, entry.get("Id"), own, attributes)
 
 
 def _address(client: Any) -> str:
     return str(client.meta.endpoint_url).partition("://")[2].partition("/")[0]
 
 
-def _ended(operation: str, answer: Any, sent: dict[str, _Sent]) -> None:
-    if _ENTRIES[operation] is None:
-        results = {"": answer}
-    else:
-        results = {str(each["Id"]): each for each in answer.get("Successful", ())}
-    failed = {str(each["Id"]): each for each in answer.get("Failed", ())}
-    for key, each in sent.items():
-        if key in results:
-            each.answered(results[key])
-        error = refusal(operation, failed[key]) if key in failed else None
-        each.end(error)
+def _ended(operation: str, answer: Any, sent: list[_Sent]) -> None:
+    successful = {each["Id"]: each for each in answer.get("Successful", ())}
+    failed = {each["Id"]: each for each in answer.get("Failed", ())}
+    for each in sent:
+        said = answer if _ENTRIES[operation] is None else successful.get(each.identity)
+        if said is not None:
+            each.answered(said)
+        refused = failed.get(each.identity)
+        each.end(None if refused is None else refusal(operation, refused))
 
 
 def refusal(operation: str, failed: Mapping[str, Any]) -> Exception:

@@ -122,10 +122,9 @@ async def test_a_message_by_contrib_is_two_edges(
 async def test_a_message_by_contribs_confluent_client_is_two_edges() -> None:
     """It links the message's span to its sender's, and does not say what delivery came to."""
     with bridged("confluent-kafka") as telemetry:
-        async with ConfluentProducer() as sender:
-            async with ConfluentPolled(topic=sender.topic) as receiver:
-                await sender.send()
-                await receiver.next()
+        async with ConfluentProducer() as sender, ConfluentPolled(topic=sender.topic) as receiver:
+            await sender.send()
+            await receiver.next()
 
     topic = sender.topic
     made_by = {s.instrumentation_scope.name for s in telemetry.spans if s.instrumentation_scope}

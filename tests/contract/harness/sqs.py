@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 import aiobotocore.session
 import boto3
 import botocore.session
+from aiobotocore.config import AioConfig
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -27,10 +29,17 @@ T = TypeVar("T")
 REFUSALS = {"no such queue": "client_error", "nobody there": "connection"}
 
 
-def options(url: str) -> dict[str, Any]:
-    """What makes a client of whatever kind one of this server."""
+# One each: they read long descriptions of AWS, and remember them.
+_botocore = cache(botocore.session.get_session)
+_boto3 = cache(boto3.Session)
+_aiobotocore = cache(aiobotocore.session.get_session)
+
+
+def options(url: str, config: Any = Config) -> dict[str, Any]:
+    """What makes a client of whatever kind one of this server; it does not try again."""
     key = {"aws_access_key_id": "tested", "aws_secret_access_key": "tested"}
-    return {"endpoint_url": url, "region_name": "eu-west-1", **key}
+    once = config(retries={"total_max_attempts": 1})
+    return {"endpoint_url": url, "region_name": "eu-west-1", "config": once, **key}
 
 
 def attributes(headers: Mapping[str, str]) -> dict[str, Any]:
@@ -46,7 +55,7 @@ class Sqs(Broker):
         self.client = self.connect("sqs")
 
     def connect(self, service: str) -> Any:
-        return botocore.session.get_session().create_client(service, **options(self.url))
+        return _botocore().create_client(service, **options(self.url))
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """Call a function of the client's, unseen."""
@@ -157,8 +166,7 @@ class BotocoreProducer(_SqsProducer):
     library = "botocore"
 
     async def connect(self, url: str) -> None:
-        session = botocore.session.get_session()
-        self._client = session.create_client("sqs", **options(url))
+        self._client = _botocore().create_client("sqs", **options(url))
 
     async def close(self) -> None:
         self._client.close()
@@ -174,7 +182,7 @@ class Boto3Producer(_SqsProducer):
     library = "boto3"
 
     async def connect(self, url: str) -> None:
-        self._resource = boto3.resource("sqs", **options(url))
+        self._resource = _boto3().resource("sqs", **options(url))
 
     async def close(self) -> None:
         self._resource.meta.client.close()
@@ -189,8 +197,7 @@ class AiobotocoreProducer(_SqsProducer):
     library = "aiobotocore"
 
     async def connect(self, url: str) -> None:
-        session = aiobotocore.session.get_session()
-        self._made = session.create_client("sqs", **options(url))
+        self._made = _aiobotocore().create_client("sqs", **options(url, AioConfig))
         self._client = await self._made.__aenter__()
 
     async def close(self) -> None:
@@ -258,8 +265,7 @@ class BotocoreConsumer(_SqsConsumer):
         await self.here(self._connect)
 
     def _connect(self) -> None:
-        session = botocore.session.get_session()
-        self._client = session.create_client("sqs", **options(self.broker.url))
+        self._client = _botocore().create_client("sqs", **options(self.broker.url))
 
     def _receive(self, count: int, wait: int) -> Any:
         asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait}
@@ -314,7 +320,7 @@ class Boto3Consumer(BotocoreConsumer):
     library = "boto3"
 
     def _connect(self) -> None:
-        resource = boto3.resource("sqs", **options(self.broker.url))
+        resource = _boto3().resource("sqs", **options(self.broker.url))
         self._queue = resource.Queue(self.queue["QueueUrl"])
         self._client = resource.meta.client
 
@@ -331,10 +337,9 @@ class AiobotocoreConsumer(_SqsConsumer):
     library = "aiobotocore"
 
     async def open(self) -> None:
-        session = aiobotocore.session.get_session()
         self._loop: Any = iter(())
-        self._made = session.create_client("sqs", **options(self.broker.url))
-        self._client = await self._made.__aenter__()
+        made = _aiobotocore().create_client("sqs", **options(self.broker.url, AioConfig))
+        self._client = await made.__aenter__()
 
     async def _receive(self, count: int, wait: int) -> Any:
         asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait}
