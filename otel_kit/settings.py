@@ -201,6 +201,12 @@ class Settings:
         False,
         "this service is an entry point: requests without context are expected, and not counted",
     )
+    websocket_envelope: bool = _option(
+        "OTEL_KIT_WEBSOCKET_ENVELOPE",
+        values.FLAG,
+        False,
+        "WebSocket messages carry context in an envelope, where the other side has this set too",
+    )
     max_peers: int = _option(
         "OTEL_KIT_MAX_PEERS",
         values.whole(1),

@@ -93,7 +93,7 @@ class Account:
 
     def add_sender(self, runtime: "Runtime", said: Inbound, part: Hop) -> None:
         """Name the sender of `part`, on the span too."""
-        client = runtime.peers.client(said.client)
+        client = runtime.peers.client(part.sender or said.client)
         if client != names.UNKNOWN:
             self.attributes.setdefault(names.SPAN_CLIENT, client)
             self.attributes.setdefault(names.PEER_NAME, client)
@@ -117,6 +117,11 @@ class Account:
             if found is not None:
                 links.append(found)
                 self.attributes.setdefault(names.SPAN_REDRIVEN, origin.attempts_of(found))
+
+    def tried(self, ambient: Context) -> None:
+        """One more request goes out for it: what an earlier one was answered counts no more."""
+        self.status = self.description = None
+        tell_attempt(self.server, ambient)
 
     # -- how it ended -------------------------------------------------------------------------
 

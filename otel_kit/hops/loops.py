@@ -93,8 +93,11 @@ class Loops:
 
     def handling(self, consumer: object) -> list[Hop]:
         """What `consumer` handed out and somebody is still handling; from any thread."""
-        taken = list(self._open.get(id(consumer), ()))
-        return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
+        return _handled(list(self._open.get(id(consumer), ())))
+
+    def all_handled(self) -> list[Hop]:
+        """The same of all consumers."""
+        return [hop for taken in list(self._open.values()) for hop in _handled(list(taken))]
 
     def stop(self, crash: BaseException | None = None) -> None:
         """End all that was handed out by anyone; `crash` is what the main thread died of."""
@@ -157,6 +160,10 @@ def stop_all() -> None:
     """End all that was handed out: the process is about to end, of an exception perhaps."""
     for loops in list(_all):
         loops.stop(getattr(sys, "last_value", None))
+
+
+def _handled(taken: list[Taken]) -> list[Hop]:
+    return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
 
 
 def _end(taken: Taken, error: BaseException | None = None) -> None:

@@ -52,6 +52,8 @@ class CoreSettings(Protocol):
     @property
     def edge(self) -> bool: ...
     @property
+    def websocket_envelope(self) -> bool: ...
+    @property
     def strict(self) -> bool: ...
 
 
@@ -79,6 +81,7 @@ class Runtime:
         self.logger = logger
         self.service = settings.service_name
         self.strict = settings.strict
+        self.websocket_envelope = settings.websocket_envelope
         self.propagator = propagator
         projection = Projection(
             semconv=settings.semconv_metrics,

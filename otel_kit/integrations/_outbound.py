@@ -40,6 +40,7 @@ class Outbound:
         current: bool = True,
         parameters: Parameters | None = None,
         headers: str | None = None,
+        begun: Callable[[ActiveHop, Call], None] | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -50,6 +51,7 @@ class Outbound:
         self._current = current
         self._parameters = parameters
         self._headers = headers
+        self._begun = begun
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if self._headers is not None and _stands(kwargs.get(self._headers)):
@@ -64,6 +66,7 @@ class Outbound:
             return self._awaited(hop, call, wrapped)
         active = self._verb(hop)
         with active if self._current else active.aside():
+            self._begin(active, call)
             result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)
@@ -78,6 +81,7 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
+            self._begin(active, call)
             try:
                 result = await call.proceed(wrapped)
             except Exception as error:
@@ -85,6 +89,10 @@ class Outbound:
                 raise
             self._concluded(active, result)
             return result
+
+    def _begin(self, active: ActiveHop, call: Call) -> None:
+        if self._begun is not None:
+            self._integration._guarded(self._begun, active, call)
 
     def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
         try:

@@ -87,6 +87,8 @@ class Integration:
         `parameters=in_order(…)`: those of a function written in C, which does not tell them.
         `headers` names the argument by which a library above passes those that its own hop has
         written: with these very ones the call is that hop, and is not described at all.
+        `begun=fn(hop, call)` is told when the context has been injected, and may put it into other
+        arguments than headers.
         """
         return self._outbound(call, targets, **options)
 
@@ -314,14 +316,10 @@ class Integration:
         def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
             around = shape(self, describe)
             self._patches += [Patch(target, around) for target in targets]
-            self._patches += [Patch(target, self._closing) for target in closed]
+            self._patches += [Patch(target, around.closing) for target in closed]
             return describe
 
         return declare
-
-    def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-        self._guarded(self.loops.closed, consumer)
-        return wrapped(*args, **kwargs)
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """The guard: nothing an integration does can reach the application."""

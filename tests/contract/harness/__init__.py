@@ -8,6 +8,12 @@ from otel_kit.testing.contract.messaging import (
     QueueConsumerHarness,
 )
 from tests.contract.harness import confluent_kafka, retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.breakers import (
@@ -27,6 +33,14 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.sqs import (
@@ -38,7 +52,14 @@ from tests.contract.harness.sqs import (
     BotocoreProducer,
 )
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.strawberry import StrawberryAsgi
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
+from tests.contract.harness.websockets import (
+    WebsocketsAsync,
+    WebsocketsAsyncServer,
+    WebsocketsThread,
+    WebsocketsThreadServer,
+)
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
@@ -49,6 +70,8 @@ CLIENTS: list[type[ClientHarness]] = [
     Urllib3Pool,
     GrpcSync,
     GrpcAio,
+    WebsocketsAsync,
+    WebsocketsThread,
 ]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [
@@ -58,8 +81,11 @@ SERVERS: list[type[ServerHarness]] = [
     Flask,
     DjangoWsgi,
     DjangoAsgi,
+    StrawberryAsgi,
     GrpcSyncServer,
     GrpcAioServer,
+    WebsocketsAsyncServer,
+    WebsocketsThreadServer,
 ]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [
@@ -69,6 +95,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     BotocoreProducer,
     Boto3Producer,
     AiobotocoreProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -79,6 +108,13 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     BotocoreConsumer,
     Boto3Consumer,
     AiobotocoreConsumer,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
