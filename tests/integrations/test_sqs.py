@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import boto3
@@ -20,12 +21,10 @@ from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from otel_kit.testing.contract.messaging import as_headers
 from tests.contract.harness.sqs import Sqs, attributes, options, shared
-from tests.contract.patched import patched
 from tests.gauges.waiting import until
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 CONTEXT = {"traceparent", "tracestate", "baggage"}
-TARGETS = ["botocore.client:BaseClient._make_api_call", "botocore.client:BaseClient.close"]
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ class Refusing:
         if b"traceparent" not in request.body:
             return None
         headers = {"x-amzn-query-error": "InvalidParameterValue;Sender"}
-        raw = HTTPResponse(json.dumps(self.answer).encode(), preload_content=False)
+        raw = HTTPResponse(BytesIO(json.dumps(self.answer).encode()), preload_content=False)
         return AWSResponse(request.url, self.status, headers, raw)
 
 
@@ -387,12 +386,3 @@ def test_the_depth_of_a_queue_can_be_watched(server: Sqs, queue: dict[str, str])
 
     assert point.sum == 1
     assert telemetry.spans == []
-
-
-def test_uninstall_restores_the_very_same_objects() -> None:
-    """Afterwards botocore is made of the objects that it was made of before."""
-    before = {target: patched(target) for target in TARGETS}
-    with capture("tested", integrations=["botocore", "boto3"]):
-        assert all(before[target] is not patched(target) for target in TARGETS)
-
-    assert all(before[target] is patched(target) for target in TARGETS)

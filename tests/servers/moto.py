@@ -17,7 +17,7 @@ class Moto(Server):
 
     def __init__(self) -> None:
         if find_spec("moto") is None:
-            pytest.skip("moto is not here: pip install 'moto[server]'")
+            pytest.skip("moto is not here: pip install moto flask flask-cors")
         super().__init__()
 
     @property
