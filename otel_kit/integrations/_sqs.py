@@ -371,13 +371,21 @@ def digest(attributes: Mapping[str, Any]) -> str:
 
 Call = Callable[[str, Any], Any]
 Taken = Callable[..., Any]
-_BOTO3SQS = "opentelemetry.instrumentation.boto3sqs:Boto3SQSInstrumentor"
+_INSTRUMENTATION = "opentelemetry.instrumentation"
+BOTO3 = {
+    "sqs": f"{_INSTRUMENTATION}.boto3sqs:Boto3SQSInstrumentor",
+    "sns": f"{_INSTRUMENTATION}.botocore:BotocoreInstrumentor",
+}
+AIOBOTOCORE = {"sns": f"{_INSTRUMENTATION}.botocore:AiobotocoreInstrumentor"}
+"""Which of OpenTelemetry's instrumentors carries context through which service."""
 
 
-def declare(integration: Integration, client: str, contrib: str, taken: Taken) -> None:
-    """SQS and SNS by `client`; of OpenTelemetry's instrumentors one knows SQS, the other SNS."""
-    for service, instrumentor in (("sqs", _BOTO3SQS), ("sns", contrib)):
-        side = integration.side(instrumentor)
+def declare(
+    integration: Integration, client: str, contrib: Mapping[str, str], taken: Taken
+) -> None:
+    """SQS and SNS by `client`; each steps aside for the instrumentor that knows it."""
+    for service in ("sqs", "sns"):
+        side = integration.side(*filter(None, [contrib.get(service)]))
         side.wraps(f"{client}._make_api_call")(_around(integration, service, taken))
 
     @integration.asks(f"{client}.close")
