@@ -64,7 +64,7 @@ class Loops:
         self._sweep()
         if taken in (others := self._open.get(id(consumer), [])):
             others.remove(taken)
-        if error is None and _task() is not None:
+        if error is None and _loop_runs():
             self._rest(taken)
         else:
             _end(taken, error)
@@ -186,6 +186,15 @@ def _error_of(taken: Taken) -> BaseException | None:
 
 def _taker() -> object:
     return _task() or threading.current_thread()
+
+
+def _loop_runs() -> bool:
+    """Also where no task does: a library's handler may be called by the event loop itself."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _task() -> object:

@@ -6,6 +6,7 @@ edge metrics.  They may be used for hops that no integration sees, and never rai
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from opentelemetry._logs import Logger
@@ -52,6 +53,8 @@ class CoreSettings(Protocol):
     @property
     def edge(self) -> bool: ...
     @property
+    def envelopes(self) -> tuple[str, ...]: ...
+    @property
     def websocket_envelope(self) -> bool: ...
     @property
     def strict(self) -> bool: ...
@@ -81,6 +84,7 @@ class Runtime:
         self.logger = logger
         self.service = settings.service_name
         self.strict = settings.strict
+        self.envelopes = settings.envelopes
         self.websocket_envelope = settings.websocket_envelope
         self.propagator = propagator
         projection = Projection(
@@ -152,6 +156,16 @@ def replayed(context: Context) -> Context:
     return Context({**context, REPLAY: True, _SUPPRESS_INSTRUMENTATION_KEY: True})
 
 
+def enveloped(system: str, destination: str) -> bool:
+    """Whether messages to `destination` carry their context in their own bytes: the user's word."""
+    wanted = () if _current is None else _current.envelopes
+    return any(fnmatchcase(f"{system}:{destination}", _whole(each)) for each in wanted)
+
+
+def _whole(pattern: str) -> str:
+    return pattern if ":" in pattern else f"{pattern}:*"
+
+
 def call(hop: Hop) -> ActiveHop:
     """A request that goes out and is answered: a CLIENT span around the `with` block."""
     return ActiveHop(current(), SpanKind.CLIENT, hop)
@@ -184,9 +198,13 @@ def process(message: object) -> ActiveHop:
             twin = runtime.handed_out.find(hop)
         except Exception as error:  # the guard: a description of somebody's own
             runtime.broke("process", error)
-    return ActiveHop(runtime, SpanKind.CONSUMER, hop, twin)
+    return ActiveHop(runtime, _handling(hop), hop, twin)
 
 
 def receive(hop: Hop | None) -> ActiveHop:
     """A message that a consumer's loop hands out; also one that was handed out before is new."""
-    return ActiveHop(current(), SpanKind.CONSUMER, hop)
+    return ActiveHop(current(), _handling(hop), hop)
+
+
+def _handling(hop: Hop | None) -> SpanKind:
+    return SpanKind.SERVER if hop is not None and hop.request else SpanKind.CONSUMER

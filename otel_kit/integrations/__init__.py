@@ -37,6 +37,8 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "nats-py": "nats",
+    "paho-mqtt": "paho.mqtt.client",
     "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",

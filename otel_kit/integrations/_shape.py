@@ -126,6 +126,17 @@ class Integration:
 
         return declare
 
+    def processes(self, *targets: str) -> Callable[[Any], Any]:
+        """`description(instance, *arguments) -> Hop | None` of what handles a message itself."""
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            self._patches += [
+                Patch(each, Handlers(self, describe, "", None).call) for each in targets
+            ]
+            return describe
+
+        return declare
+
     def handed(
         self, messages: list[M], consumer: Any, describe: Callable[[Any, Any], Hop | None]
     ) -> list[M]:
@@ -166,6 +177,26 @@ class Integration:
 
         return declare
 
+    def amends(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(call)` may write arguments of a call, which makes no hop by that."""
+
+        def declare(amend: Callable[[Call], None]) -> Callable[[Call], None]:
+            def amended(*called: Any) -> Call:
+                call = Call.of(*called)
+                amend(call)
+                return call
+
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                if self.idle():
+                    return wrapped(*args, **kwargs)
+                call = self._guarded(amended, wrapped, instance, args, kwargs)
+                return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)
+
+            self._patches += [Patch(target, around) for target in targets]
+            return amend
+
+        return declare
+
     def refusals(self, *targets: str) -> Callable[[Any], Any]:
         """`fn(instance, error)` is told what a function raised; the caller gets the very same."""
 
@@ -200,12 +231,16 @@ class Integration:
 
         return declare
 
-    def wraps(self, *targets: str) -> Callable[[Any], Any]:
-        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook."""
+    def wraps(self, *targets: str, always: bool = False) -> Callable[[Any], Any]:
+        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook.
+
+        `always`: also while nothing is recorded, as for what takes out of a message what the kit
+        has put into it.
+        """
 
         def declare(around: Callable[..., Any]) -> Callable[..., Any]:
             def aside(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                if self.idle():
+                if self.idle() and not always:
                     return wrapped(*args, **kwargs)
                 return around(wrapped, instance, args, kwargs)
 

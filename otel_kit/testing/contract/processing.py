@@ -295,5 +295,5 @@ async def test_what_cannot_be_described_is_handed_out_all_the_same(
             monkeypatch.undo()
 
     assert consumer.value(record) == b"value"
-    assert after is before
+    assert after == before  # a handler that is called may have a context of its own
     assert telemetry.spans == []

@@ -33,6 +33,16 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.nats import (
+    NatsCallback,
+    NatsFetch,
+    NatsIterated,
+    NatsNextMsg,
+    NatsProducer,
+    NatsPush,
+    NatsStreamProducer,
+)
+from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
 from tests.contract.harness.pika import (
     PikaAsyncioProducer,
     PikaBlockingProducer,
@@ -91,6 +101,9 @@ SERVERS: list[type[ServerHarness]] = [
 PRODUCERS: list[type[ProducerHarness]] = [
     KafkaPythonProducer,
     AiokafkaProducer,
+    NatsProducer,
+    NatsStreamProducer,
+    PahoProducer,
     ConfluentProducer,
     BotocoreProducer,
     Boto3Producer,
@@ -104,6 +117,12 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     KafkaPythonConsumer,
     AiokafkaIterated,
     AiokafkaGetone,
+    NatsIterated,
+    NatsNextMsg,
+    NatsCallback,
+    NatsPush,
+    NatsFetch,
+    PahoConsumer,
     *confluent_kafka.CONSUMERS,
     BotocoreConsumer,
     Boto3Consumer,
