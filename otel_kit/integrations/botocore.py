@@ -22,6 +22,6 @@ The depth of a queue costs a request: `otel_kit.watch_queue` asks for it by a fu
 from otel_kit.integrations import _sqs
 from otel_kit.integrations._shape import Integration
 
-integration = Integration("botocore", supports="botocore>=1.34,<2", errors=_sqs.errors())
+integration = Integration("botocore", supports="botocore>=1.34.51,<2", errors=_sqs.errors())
 _sqs.declare(integration, "botocore.client:BaseClient", _sqs.BOTO3, _sqs.at_once)
 integration.describes(dict)(_sqs.handed_out)
