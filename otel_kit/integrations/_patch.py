@@ -57,7 +57,7 @@ class Call:
             names = _known[function] = _parameters(wrapped)
         return cls(instance, names, args, kwargs)
 
-    def __contains__(self, name: object) -> bool:
+    def takes(self, name: str) -> bool:
         """Whether the function has a parameter of that name; not all versions of a library do."""
         return name in self._names
 
