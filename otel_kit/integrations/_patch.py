@@ -67,13 +67,14 @@ class Call:
         position, default = self._names[name]
         return self._args[position] if position < len(self._args) else default
 
-    def gave(self, name: str) -> bool:
-        """Whether the caller passed it."""
+    def __contains__(self, name: str) -> bool:
+        """Whether the caller gave it."""
         return name in self._kwargs or self._names[name][0] < len(self._args)
 
     def get(self, name: str, default: Any) -> Any:
         """The argument, or this default in place of the function's if the caller left it out."""
-        return self[name] if self.gave(name) else default
+        given = name in self
+        return self[name] if given else default
 
     def __setitem__(self, name: str, value: Any) -> None:
         position, _ = self._names[name]

@@ -86,7 +86,7 @@ def refused(hop: ActiveHop, error: Exception) -> None:
 def send(call: Call) -> Hop:
     hop = send_hop(call, producers.servers(call.instance), accepted)
     hop.convention = RDKAFKA
-    callback = "callback" if call.gave("callback") else "on_delivery"
+    callback = "callback" if "callback" in call else "on_delivery"
     hop.delivery = report = producers.report(call.instance, call[callback])
     if report is not None:
         call["callback"] = report
