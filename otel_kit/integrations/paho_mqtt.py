@@ -47,7 +47,8 @@ def called_back(call: Call) -> None:
 @integration.processes("paho.mqtt.client:Client._handle_on_message")
 def handled(client: Client, message: MQTTMessage) -> Hop | None:
     try:
-        matching: Any = client._on_message_filtered.iter_match(message.topic)
+        filtered: Any = client._on_message_filtered
+        matching = filtered.iter_match(message.topic)
     except UnicodeDecodeError:  # such a topic has no name
         return None
     called = client.on_message is not None or next(matching, None) is not None
