@@ -64,7 +64,7 @@ class Loops:
         self._sweep()
         if taken in (others := self._open.get(id(consumer), [])):
             others.remove(taken)
-        if error is None and _task() is not None:
+        if error is None and _loop_runs():
             self._rest(taken)
         else:
             _end(taken, error)
@@ -87,6 +87,7 @@ class Loops:
         the error of the message that this task or thread was handling.
         """
         here, error = _taker(), sys.exception()
+        self._sweep(error)  # a loop over a list that it returned is dropped by what leaves it
         for each in self._done(consumer):
             _end(each, error if each.taker() is here else _error_of(each))
 
@@ -145,10 +146,11 @@ class Loops:
         # Runs in the garbage collector, in the midst of anything: no span may be ended in here.
         self._dropped.extend(self._open.pop(key, ()))
 
-    def _sweep(self) -> None:
+    def _sweep(self, error: BaseException | None = None) -> None:
+        here = _taker()
         while self._dropped:
             each = self._dropped.popleft()
-            _end(each, _error_of(each))
+            _end(each, error if error and each.taker() is here else _error_of(each))
 
 
 _all: WeakSet[Loops] = WeakSet()
@@ -184,6 +186,15 @@ def _error_of(taken: Taken) -> BaseException | None:
 
 def _taker() -> object:
     return _task() or threading.current_thread()
+
+
+def _loop_runs() -> bool:
+    """Also where no task does: a library's handler may be called by the event loop itself."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _task() -> object:

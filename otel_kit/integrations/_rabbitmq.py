@@ -23,7 +23,7 @@ PATIENCE: Final = 3.0
 """Seconds that a broker may take to say how deep its queues are."""
 _DEFAULT_EXCHANGE: Final = "amq.default"
 _TEMPORARY: Final = "(temporary)"
-_MADE_UP = re.compile(r"amq\.gen-|amq\.rabbitmq\.reply-to|amq_[0-9a-f]{32}$")
+_MADE_UP = re.compile(r"amq\.gen-|amq\.rabbitmq\.reply-to|amq_(0x)?[0-9a-f]{20,}$")
 """Names by RabbitMQ, its direct replies, and by aio-pika."""
 _KEYS: Final = 100
 """Routing keys of one exchange that are told apart: there may be an id in them."""

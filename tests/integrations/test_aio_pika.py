@@ -125,7 +125,7 @@ def all_properties() -> dict[str, Any]:
             "number": 7,
             "list": [1, "two"],
             "table": {"a": None},
-            "bytes": bytearray(b"\xff"),
+            "raw": bytearray(b"\xff"),
         },
         "content_type": "text/plain",
         "priority": 3,
