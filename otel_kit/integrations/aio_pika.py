@@ -7,6 +7,9 @@ callback is the handler.  A message that was iterated or got is handled until th
 for, or its task has ended: the loop body is the handler.
 
 An iterator is a consumer with a callback of its own, which only fills a buffer: that is no hop.
+
+A call of `aio_pika.patterns.RPC` is one round trip: its handler serves, and the answer makes no hop
+of its own.  What that handler raises goes to the caller, and is the error of its side alone.
 """
 
 from copy import copy
@@ -16,15 +19,21 @@ from weakref import WeakSet
 
 import wrapt
 from aio_pika import IncomingMessage, Message, exceptions
+from aio_pika.patterns.rpc import RPC, RPCMessageType
 from aio_pika.queue import QueueIterator
 from aio_pika.robust_queue import RobustQueueIterator
+from opentelemetry.trace import SpanKind
 
+from otel_kit import names
 from otel_kit.errors import ErrorClass
 from otel_kit.gauges.asked import Connections
-from otel_kit.hops import Hop
+from otel_kit.hops import ActiveHop, Hop
+from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.latest import Latest
+from otel_kit.hops.messaging import request
+from otel_kit.hops.nesting import under_way
 from otel_kit.integrations._aio_pika_queues import depths
-from otel_kit.integrations._rabbitmq import declared, lasts, message_hop, refused, send_hop
+from otel_kit.integrations._rabbitmq import SYSTEM, declared, lasts, message_hop, refused, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -41,8 +50,8 @@ integration = Integration(
 )
 _asked: WeakSet[Any] = WeakSet()
 """Queues that were asked for a message."""
-_queues: Latest[Any] = Latest(1000)
-"""The queue of a message, by its headers: a message cannot be referred to weakly."""
+_queues: Latest[tuple[str, str | None]] = Latest(1000)
+"""A message's queue, and where its answer goes, by its headers: they are this delivery's alone."""
 
 
 class _Outgoing(wrapt.ObjectProxy):  # type: ignore[type-arg]
@@ -60,7 +69,9 @@ class _Outgoing(wrapt.ObjectProxy):  # type: ignore[type-arg]
 
 
 @integration.sends("aio_pika.exchange:Exchange.publish")
-def publish(call: Call) -> Hop:
+def publish(call: Call) -> Hop | None:
+    if isinstance(call["message"], _Outgoing):
+        return None  # a part of a round trip, see below
     headers = dict(call["message"].headers or {})
     call["message"] = _Outgoing(call["message"], headers)
     exchange = call.instance
@@ -72,11 +83,14 @@ def _address(channel: Any) -> str | None:
     return f"{url.host}:{url.port or 5672}" if url.host else None
 
 
-def _buffers(callback: Any) -> bool:
-    return isinstance(getattr(callback, "__self__", None), QueueIterator)
+def _is_own(callback: Any) -> bool:
+    owner = getattr(callback, "__self__", None)
+    return isinstance(owner, QueueIterator) or (
+        isinstance(owner, RPC) and callback.__name__ == "on_result_message"
+    )
 
 
-@integration.processes_callback("aio_pika.queue:Queue.consume", parameter="callback", ours=_buffers)
+@integration.processes_callback("aio_pika.queue:Queue.consume", parameter="callback", ours=_is_own)
 def called_back(queue: Any, message: IncomingMessage) -> Hop:
     return _taken(message, queue)
 
@@ -109,14 +123,14 @@ def closed(call: Call) -> None:
 
 
 def _taken(message: IncomingMessage, queue: Any) -> Hop:
-    _queues.put(message.headers, queue)
+    _queues.put(message.headers, (queue.name, message.reply_to))
     return _described(message, queue.name)
 
 
 @integration.describes(IncomingMessage)
 def received(message: IncomingMessage) -> Hop:
-    queue = _queues.get(message.headers)
-    return _described(message, "" if queue is None else queue.name)
+    queue, _ = _queues.get(message.headers) or ("", None)
+    return _described(message, queue)
 
 
 def _described(message: IncomingMessage, queue: str) -> Hop:
@@ -127,6 +141,7 @@ def _described(message: IncomingMessage, queue: str) -> Hop:
         message,
         delivery=message.headers,
         delivery_tag=message.delivery_tag,
+        request=bool(message.reply_to) and message.type == RPCMessageType.CALL.value,
     )
 
 
@@ -165,3 +180,64 @@ def rejects(call: Call) -> None:
 def nacks(call: Call) -> None:
     again = call["requeue"] or call.instance.processed
     refused(call.instance.delivery_tag, again=again, several=call["multiple"])
+
+
+# -- round trips: aio_pika.patterns.RPC ---------------------------------------------------------
+
+_asking: dict[str, ActiveHop] = {}
+"""The requests that wait for their answers, by their correlation id."""
+
+
+@integration.calls("aio_pika.patterns.rpc:RPC.call")
+def ask(call: Call) -> Hop:
+    broker = _address(call.instance.channel)
+    return request(SYSTEM, call["method_name"], carrier=Mapped({}), broker=broker)
+
+
+@integration.observes("aio_pika.patterns.rpc:RPC.create_future")
+def asks(_: Any, waiting: tuple[Any, str]) -> None:
+    future, number = waiting
+    if (hop := _innermost()) is not None and hop.kind is SpanKind.CLIENT:
+        _asking[number] = hop
+        future.add_done_callback(lambda _: _asking.pop(number, None))
+
+
+@integration.asks("aio_pika.patterns.rpc:RPC.on_result_message")
+def answered(call: Call) -> None:
+    message = call["message"]
+    if (hop := _asking.get(message.correlation_id)) is not None:
+        hop.answered(message.headers.get(names.SERVER_TIMING))
+
+
+@integration.wraps("aio_pika.exchange:Exchange.publish")
+def within_a_round_trip(wrapped: Any, exchange: Any, args: Any, kwargs: Any) -> Any:
+    call = integration._guarded(_part, wrapped, exchange, args, kwargs)
+    return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)
+
+
+def _part(wrapped: Any, exchange: Any, args: Any, kwargs: Any) -> Call | None:
+    """The request or the answer of a round trip, with its headers, and no hop of its own."""
+    hop, call = _innermost(), Call.of(wrapped, exchange, args, kwargs)
+    if hop is None:
+        return None
+    if hop.kind is SpanKind.CLIENT and isinstance(hop.hop.carrier, Mapped):
+        added = dict(hop.hop.carrier.mapping)
+    elif hop.kind is SpanKind.SERVER and _answers(hop, exchange.name, call["routing_key"]):
+        timing = hop.reply()
+        added = {} if timing is None else {names.SERVER_TIMING: timing}
+    else:
+        return None
+    message = call["message"]
+    call["message"] = _Outgoing(message, {**(message.headers or {}), **added})
+    return call
+
+
+def _answers(hop: ActiveHop, exchange: str, routing_key: str) -> bool:
+    _, reply_to = _queues.get(hop.hop.delivery) or ("", None)
+    return not exchange and routing_key == reply_to
+
+
+def _innermost() -> ActiveHop | None:
+    hop = next(under_way(), None)
+    own = isinstance(hop, ActiveHop) and hop.hop.system == SYSTEM and not hop.ended
+    return hop if own else None  # type: ignore[return-value]

@@ -297,6 +297,52 @@ async def test_the_brokers_own_clock_counts_in_milliseconds(
     assert hop.sent_at == 1_700_000_000.123
 
 
+# -- round trips --------------------------------------------------------------------------------
+
+
+async def test_a_call_by_rpc_is_one_round_trip(telemetry: Telemetry, channel: Any) -> None:
+    """A CLIENT span, a SERVER span below it, who answered is known, and the answer is no hop."""
+    inside = []
+
+    async def double(*, number: int) -> int:
+        inside.append(trace.get_current_span().get_span_context().span_id)
+        return 2 * number
+
+    name = new_name()
+    rpc = await aio_pika.patterns.JsonRPC.create(channel)
+    await rpc.register(name, double, auto_delete=True)
+    assert await rpc.call(name, {"number": 4}) == 8
+    await rpc.close()
+    await channel.close()
+
+    client, server = telemetry.span(kind=SpanKind.CLIENT), telemetry.span(kind=SpanKind.SERVER)
+    assert len(telemetry.spans) == 2
+    assert server.parent is not None
+    assert server.parent.span_id == client.context.span_id
+    assert inside == [server.context.span_id]
+    assert telemetry.count(names.HOP_DURATION, side="client", server="tested") == 1
+
+
+async def test_what_an_rpc_handler_raises_is_its_callers_error(
+    telemetry: Telemetry, channel: Any
+) -> None:
+    """The caller gets it as without the kit, and its span is an error."""
+
+    async def fails() -> None:
+        raise ValueError("on purpose")
+
+    name = new_name()
+    rpc = await aio_pika.patterns.RPC.create(channel)
+    await rpc.register(name, fails, auto_delete=True)
+    with pytest.raises(ValueError, match="on purpose"):
+        await rpc.call(name)
+    await rpc.close()
+    await channel.close()
+
+    assert telemetry.span(kind=SpanKind.CLIENT).status.status_code is StatusCode.ERROR
+    assert len(telemetry.spans) == 2
+
+
 # -- dead letters -------------------------------------------------------------------------------
 
 
