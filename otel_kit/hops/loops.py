@@ -87,6 +87,7 @@ class Loops:
         the error of the message that this task or thread was handling.
         """
         here, error = _taker(), sys.exception()
+        self._sweep(error)  # a loop over a list that it returned is dropped by what leaves it
         for each in self._done(consumer):
             _end(each, error if each.taker() is here else _error_of(each))
 
@@ -145,10 +146,11 @@ class Loops:
         # Runs in the garbage collector, in the midst of anything: no span may be ended in here.
         self._dropped.extend(self._open.pop(key, ()))
 
-    def _sweep(self) -> None:
+    def _sweep(self, error: BaseException | None = None) -> None:
+        here = _taker()
         while self._dropped:
             each = self._dropped.popleft()
-            _end(each, _error_of(each))
+            _end(each, error if error and each.taker() is here else _error_of(each))
 
 
 _all: WeakSet[Loops] = WeakSet()

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.trace import SpanKind
 
@@ -18,6 +18,7 @@ from otel_kit.hops.hop import Attributes, Carrier, Convention, Hop
 _log = logging.getLogger("otel_kit")
 _TYPES = {"request": "send"}
 """The conventions' word for an operation, where that is another."""
+M = TypeVar("M")
 
 CONVENTION = Convention(
     durations={
@@ -178,15 +179,28 @@ def _message(
 
 # -- what a library's own message says --------------------------------------------------------
 
-_descriptions: dict[type, Callable[[Any], Hop]] = {}
+Description = Callable[[Any], Hop | None]
+_descriptions: dict[type, list[Description]] = {}
 
 
-def describes(message_type: type, description: Callable[[Any], Hop] | None) -> None:
-    """Let `process()` accept messages of this type; None takes it back."""
-    if description is None:
-        _descriptions.pop(message_type, None)
-    else:
-        _descriptions[message_type] = description
+class Handed(list[M]):
+    """A list that a library returned: who iterates over it handles its messages one by one."""
+
+    def as_one(self) -> list[M]:
+        """The messages for whom handles them all at once: iterating over them is no loop then."""
+        raise NotImplementedError
+
+
+def describes(message_type: type, description: Description) -> None:
+    """Let `process()` accept messages of this type; None of a description: not one of these."""
+    _descriptions.setdefault(message_type, []).append(description)
+
+
+def undescribes(message_type: type, description: Description) -> None:
+    """Take it back."""
+    left = [each for each in _descriptions.pop(message_type, ()) if each is not description]
+    if left:
+        _descriptions[message_type] = left
 
 
 def describe(message: object) -> Hop | None:
@@ -196,12 +210,13 @@ def describe(message: object) -> Hop | None:
     try:
         if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
             # Who handles a batch at once does not handle its messages one by one.
-            members = message.at_once() if hasattr(message, "at_once") else message
-            hops = [hop for each in members if (hop := describe(each)) is not None]
+            messages = message.as_one() if isinstance(message, Handed) else message
+            hops = [hop for each in messages if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
-            if ancestor in _descriptions:
-                return _descriptions[ancestor](message)
+            for description in _descriptions.get(ancestor, ()):
+                if (hop := description(message)) is not None:
+                    return hop
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None

@@ -15,12 +15,20 @@ from typing import Any, TypeVar
 from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
-from otel_kit.hops.messaging import describes
+from otel_kit.hops.messaging import Description, describes, undescribes
 from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
-from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
+from otel_kit.integrations._patch import (
+    Call,
+    Parameters,
+    Patch,
+    Undo,
+    applied,
+    existing,
+    in_order,
+)
 
-__all__ = ["Call", "Integration", "Undo"]
+__all__ = ["Call", "Integration", "Undo", "in_order"]
 
 M = TypeVar("M")
 
@@ -53,7 +61,7 @@ class Integration:
         self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
-        self._descriptions: dict[type, Callable[[Any], Hop]] = {}
+        self._descriptions: dict[type, Description] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
         self.loops = Loops()
@@ -76,6 +84,7 @@ class Integration:
         object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.
+        `parameters=in_order(…)`: those of a function written in C, which does not tell them.
         `headers` names the argument by which a library above passes those that its own hop has
         written: with these very ones the call is that hop, and is not described at all.
         `begun=fn(hop, call)` is told when the context has been injected, and may put it into other
@@ -155,12 +164,12 @@ class Integration:
 
         return declare
 
-    def asks(self, *targets: str) -> Callable[[Any], Any]:
+    def asks(self, *targets: str, parameters: Parameters | None = None) -> Callable[[Any], Any]:
         """`fn(call)` is told of a call before it is made; it makes no hop."""
 
         def declare(told: Callable[[Call], None]) -> Callable[[Call], None]:
             def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs)))
+                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs, parameters)))
                 return wrapped(*args, **kwargs)
 
             self._patches += [Patch(target, around) for target in targets]
@@ -214,9 +223,9 @@ class Integration:
         return declare
 
     def describes(self, message_type: type) -> Callable[[Any], Any]:
-        """`description(message) -> Hop`: makes `otel_kit.process(message)` know the type."""
+        """`description(message) -> Hop | None`: makes `otel_kit.process(message)` know the type."""
 
-        def declare(describe: Callable[[Any], Hop]) -> Callable[[Any], Hop]:
+        def declare(describe: Description) -> Description:
             self._descriptions[message_type] = describe
             return describe
 
@@ -259,8 +268,8 @@ class Integration:
 
         def uninstall() -> None:
             self.loops.stop()
-            for message_type in self._descriptions:
-                describes(message_type, None)
+            for message_type, description in self._descriptions.items():
+                undescribes(message_type, description)
             while undo:
                 undo.pop()()
 

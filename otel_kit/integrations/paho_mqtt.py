@@ -105,7 +105,7 @@ def _envelope(call: Call) -> dict[str, str] | None:
 @integration.asks("paho.mqtt.client:Client._do_on_publish")
 def acknowledged(call: Call) -> None:
     message = call.instance._out_messages.get(call["mid"])
-    refusal = reason(call["reason_code"]) if "reason_code" in call else None  # since 2.0
+    refusal = reason(call["reason_code"]) if call.takes("reason_code") else None  # since 2.0
     if message is not None and refusal is not None and id(message.info) in sending:
         sending[id(message.info)][1].status(refusal)
 

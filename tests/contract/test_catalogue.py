@@ -1,6 +1,7 @@
 """Every integration is held to the contract, and says which versions it supports."""
 
 import importlib
+from collections.abc import Callable
 from importlib import metadata
 from inspect import Signature, getattr_static, signature
 
@@ -66,9 +67,17 @@ def test_signatures_are_unchanged(name: str) -> None:
         assert signatures(integration) == before
 
 
-def signatures(integration: Integration) -> dict[str, Signature]:
+def signatures(integration: Integration) -> dict[str, Signature | None]:
     found = standing(integration).items()
-    return {target: signature(each) for target, (each, _) in found if callable(each)}
+    return {target: _signature(each) for target, (each, _) in found if callable(each)}
+
+
+def _signature(function: Callable[..., object]) -> Signature | None:
+    """None of one that is written in C and does not tell."""
+    try:
+        return signature(function)
+    except ValueError:
+        return None
 
 
 def standing(integration: Integration) -> dict[str, tuple[object, bool]]:

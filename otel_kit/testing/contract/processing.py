@@ -184,7 +184,7 @@ async def test_two_groups_read_one_topic(subject: Subject, harness: LogHarness) 
     groups = [
         (span.attributes or {}).get(names.MESSAGING_CONSUMER_GROUP) for span in telemetry.spans
     ]
-    assert groups == [None, other.group]
+    assert groups == [one.group, other.group]
     assert consumed(telemetry) == 2
 
 

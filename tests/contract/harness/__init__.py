@@ -7,7 +7,7 @@ from otel_kit.testing.contract.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
-from tests.contract.harness import retries
+from tests.contract.harness import confluent_kafka, retries
 from tests.contract.harness.aio_pika import (
     AioPikaCallback,
     AioPikaGet,
@@ -27,6 +27,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.confluent_kafka import ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
@@ -52,6 +53,14 @@ from tests.contract.harness.pika import (
 )
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
+from tests.contract.harness.sqs import (
+    AiobotocoreConsumer,
+    AiobotocoreProducer,
+    Boto3Consumer,
+    Boto3Producer,
+    BotocoreConsumer,
+    BotocoreProducer,
+)
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.strawberry import StrawberryAsgi
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
@@ -95,6 +104,10 @@ PRODUCERS: list[type[ProducerHarness]] = [
     NatsProducer,
     NatsStreamProducer,
     PahoProducer,
+    ConfluentProducer,
+    BotocoreProducer,
+    Boto3Producer,
+    AiobotocoreProducer,
     AioPikaProducer,
     PikaBlockingProducer,
     PikaAsyncioProducer,
@@ -110,6 +123,10 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     NatsPush,
     NatsFetch,
     PahoConsumer,
+    *confluent_kafka.CONSUMERS,
+    BotocoreConsumer,
+    Boto3Consumer,
+    AiobotocoreConsumer,
     AioPikaCallback,
     AioPikaIterated,
     AioPikaGet,
