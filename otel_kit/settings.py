@@ -201,6 +201,13 @@ class Settings:
         False,
         "this service is an entry point: requests without context are expected, and not counted",
     )
+    envelopes: tuple[str, ...] = _option(
+        "OTEL_KIT_ENVELOPES",
+        values.NAMES,
+        (),
+        "messages without headers that carry context in their own bytes: redis, redis:orders.*, …; "
+        "whoever receives them must have the kit",
+    )
     max_peers: int = _option(
         "OTEL_KIT_MAX_PEERS",
         values.whole(1),

@@ -122,11 +122,14 @@ def _message(system: str, operation: str, destination: str, known: Attributes, *
 
 # -- what a library's own message says --------------------------------------------------------
 
-_descriptions: dict[type, Callable[[Any], Hop]] = {}
+_descriptions: dict[type, Callable[[Any], Hop | None]] = {}
 
 
-def describes(message_type: type, description: Callable[[Any], Hop] | None) -> None:
-    """Let `process()` accept messages of this type; None takes it back."""
+def describes(message_type: type, description: Callable[[Any], Hop | None] | None) -> None:
+    """Let `process()` accept messages of this type; None takes it back.
+
+    A description may give None: not of these.
+    """
     if description is None:
         _descriptions.pop(message_type, None)
     else:
@@ -138,12 +141,12 @@ def describe(message: object) -> Hop | None:
     if isinstance(message, Hop):
         return message
     try:
-        if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
+        for ancestor in type(message).__mro__:
+            if ancestor in _descriptions and (hop := _descriptions[ancestor](message)) is not None:
+                return hop
+        if isinstance(message, Sequence) and not isinstance(message, (str, bytes)):
             hops = [hop for each in message if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
-        for ancestor in type(message).__mro__:
-            if ancestor in _descriptions:
-                return _descriptions[ancestor](message)
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None

@@ -6,6 +6,7 @@ edge metrics.  They may be used for hops that no integration sees, and never rai
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from opentelemetry._logs import Logger
@@ -47,6 +48,8 @@ class CoreSettings(Protocol):
     @property
     def edge(self) -> bool: ...
     @property
+    def envelopes(self) -> tuple[str, ...]: ...
+    @property
     def strict(self) -> bool: ...
 
 
@@ -74,6 +77,7 @@ class Runtime:
         self.logger = logger
         self.service = settings.service_name
         self.strict = settings.strict
+        self.envelopes = settings.envelopes
         self.propagator = propagator
         projection = Projection(
             semconv=settings.semconv_metrics,
@@ -124,6 +128,16 @@ def configure(runtime: Runtime | None) -> None:
 def current() -> Runtime | None:
     """The runtime that `instrument()` made, None before it or where telemetry is disabled."""
     return _current
+
+
+def enveloped(system: str, destination: str) -> bool:
+    """Whether messages to `destination` carry their context in their own bytes: the user's word."""
+    wanted = () if _current is None else _current.envelopes
+    return any(fnmatchcase(f"{system}:{destination}", _whole(each)) for each in wanted)
+
+
+def _whole(pattern: str) -> str:
+    return pattern if ":" in pattern else f"{pattern}:*"
 
 
 def call(hop: Hop) -> ActiveHop:
