@@ -174,6 +174,6 @@ def process(message: object) -> ActiveHop:
     return ActiveHop(_current, SpanKind.CONSUMER, hop, twin)
 
 
-def receive(hop: Hop) -> ActiveHop:
+def receive(hop: Hop | None) -> ActiveHop:
     """A message that a consumer's loop hands out; also one that was handed out before is new."""
     return ActiveHop(_current, SpanKind.CONSUMER, hop)

@@ -9,17 +9,20 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
-from inspect import iscoroutine, iscoroutinefunction
-from typing import Any
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
 
 from otel_kit.errors import ErrorClass, classify_as
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
+from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
 from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
 
 __all__ = ["Call", "Integration", "Undo"]
+
+M = TypeVar("M")
 
 
 class Integration:
@@ -86,14 +89,35 @@ class Integration:
         The caller's code up to its next call of the function is the handler.  `closed` names the
         functions after which nothing more is handed out.
         """
+        return self._inbound(OneByOne, targets, closed)
 
-        def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
-            around = self._handing_out(describe)
+    def processes_iterated(
+        self, *targets: str, closed: tuple[str, ...] = ()
+    ) -> Callable[[Any], Any]:
+        """The same of a function that returns an iterator or a generator of messages."""
+        return self._inbound(Iterated, targets, closed)
+
+    def processes_callback(
+        self, *targets: str, parameter: str, ours: Callable[[Any], bool] | None = None
+    ) -> Callable[[Any], Any]:
+        """`description(consumer, *message) -> Hop | None` of what a function's `parameter` handles.
+
+        `message` is what the library calls the handler with; `ours(handler)` tells a handler of the
+        library's own, which is left alone.
+        """
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            around = Handlers(self, describe, parameter, ours)
             self._patches += [Patch(target, around) for target in targets]
-            self._patches += [Patch(target, self._closing) for target in closed]
             return describe
 
         return declare
+
+    def handed(
+        self, messages: list[M], consumer: Any, describe: Callable[[Any, Any], Hop | None]
+    ) -> list[M]:
+        """A list that a library returns: who iterates over it handles its messages one by one."""
+        return Batch(messages, Loop(self, describe), consumer) if messages else messages
 
     def observes(self, *targets: str) -> Callable[[Any], Any]:
         """`fn(instance, result)` is told what a function returned; it makes no hop."""
@@ -273,30 +297,16 @@ class Integration:
 
         return declare
 
-    def _handing_out(self, describe: Callable[[Any, Any], Hop | None]) -> Callable[..., Any]:
-        def hand_out(message: Any, consumer: Any) -> Any:
-            hop = self._guarded(describe, message, consumer)
-            if hop is not None:
-                self._guarded(self.loops.handed_out, consumer, hop)
-            return message
+    def _inbound(
+        self, shape: Callable[..., Any], targets: tuple[str, ...], closed: tuple[str, ...]
+    ) -> Callable[[Any], Any]:
+        def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
+            around = shape(self, describe)
+            self._patches += [Patch(target, around) for target in targets]
+            self._patches += [Patch(target, self._closing) for target in closed]
+            return describe
 
-        async def awaited(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-            self._guarded(self.loops.asked_again, consumer)
-            return hand_out(await wrapped(*args, **kwargs), consumer)
-
-        async def finished(coroutine: Any, consumer: Any) -> Any:
-            return hand_out(await coroutine, consumer)
-
-        def around(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-            if self.idle():
-                return wrapped(*args, **kwargs)
-            if iscoroutinefunction(wrapped):
-                return awaited(wrapped, consumer, args, kwargs)
-            self._guarded(self.loops.asked_again, consumer)
-            result = wrapped(*args, **kwargs)
-            return finished(result, consumer) if iscoroutine(result) else hand_out(result, consumer)
-
-        return around
+        return declare
 
     def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
         self._guarded(self.loops.closed, consumer)
