@@ -31,6 +31,7 @@ CATALOGUE: Mapping[str, str] = {
     "kafka-python": "kafka",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
+    "redis": "redis",
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",

@@ -40,6 +40,10 @@ class Call:
             names = _known[function] = _parameters(wrapped)
         return cls(instance, names, args, kwargs)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether the function has a parameter of that name; not all versions of a library do."""
+        return name in self._names
+
     def __getitem__(self, name: str) -> Any:
         if name in self._kwargs:
             return self._kwargs[name]

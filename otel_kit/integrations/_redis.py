@@ -31,7 +31,7 @@ ERRORS: dict[type[BaseException], ErrorClass] = {
             exceptions.ClusterDownError,
             exceptions.ReadOnlyError,
             exceptions.TryAgainError,
-            *(getattr(exceptions, name) for name in ("OutOfMemoryError",) if hasattr(exceptions, name)),
+            exceptions.OutOfMemoryError,
         ),
         ErrorClass.UNAVAILABLE,
     ),
@@ -186,21 +186,34 @@ class Reading:
 
 Conclude = Callable[[Any], Any]
 """Takes the reply to a command, or the exception there was, and gives what to make of it."""
+Commands = list[tuple[int, Conclude]]
+"""Of a pipeline: the position of each, and what waits for its reply."""
 
 
 class Waiting:
-    """Commands that a pipeline has, and that nobody has executed yet."""
+    """Commands that a pipeline has, each with what waits for its reply."""
 
     def __init__(self) -> None:
-        self._by_pipeline: WeakKeyDictionary[Any, list[tuple[int, Conclude]]] = WeakKeyDictionary()
+        self._added: WeakKeyDictionary[Any, Commands] = WeakKeyDictionary()
+        self._executing: WeakKeyDictionary[Any, Commands] = WeakKeyDictionary()
 
     def add(self, pipeline: Any, conclude: Conclude) -> None:
         """`conclude` waits for the reply to the latest command of `pipeline`."""
-        self._by_pipeline.setdefault(pipeline, []).append((len(pipeline) - 1, conclude))
+        self._added.setdefault(pipeline, []).append((len(pipeline) - 1, conclude))
 
-    def take(self, pipeline: Any) -> list[tuple[int, Conclude]]:
-        """All that wait for `pipeline`: each, and the position of its command."""
-        return self._by_pipeline.pop(pipeline, [])
+    def execute(self, pipeline: Any) -> Commands:
+        """Its commands are executed: the position of each, and what waits for its reply."""
+        commands = self._executing[pipeline] = self.throw_away(pipeline)
+        return commands
 
-    def of(self, pipeline: Any) -> list[tuple[int, Conclude]]:
-        return self._by_pipeline.get(pipeline, [])
+    def executing(self, pipeline: Any) -> Commands:
+        """Those that have been executed last."""
+        return self._executing.get(pipeline, [])
+
+    def throw_away(self, pipeline: Any) -> Commands:
+        """Those that it has, and has no longer."""
+        return self._added.pop(pipeline, [])
+
+    def any(self, pipeline: Any) -> bool:
+        """Whether any command of the pipeline is waited for."""
+        return pipeline in self._added

@@ -53,7 +53,7 @@ class Integration:
         self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
-        self._descriptions: dict[type, Callable[[Any], Hop]] = {}
+        self._descriptions: dict[type, Callable[[Any], Hop | None]] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
         self.loops = Loops()
@@ -179,9 +179,9 @@ class Integration:
         return declare
 
     def describes(self, message_type: type) -> Callable[[Any], Any]:
-        """`description(message) -> Hop`: makes `otel_kit.process(message)` know the type."""
+        """`description(message) -> Hop | None`: `otel_kit.process(message)` knows the type."""
 
-        def declare(describe: Callable[[Any], Hop]) -> Callable[[Any], Hop]:
+        def declare(describe: Callable[[Any], Hop | None]) -> Callable[[Any], Hop | None]:
             self._descriptions[message_type] = describe
             return describe
 
