@@ -17,6 +17,9 @@ those out of whatever is read (`XRANGE` too).  Context that the application itse
 fields is always read.  No context is added where Redis is to know an entry by its content
 (`idmpauto`).
 
+Depth and lag of a stream (what its group has not read, and not acknowledged) are Redis' own numbers
+(7.0 and later), asked for over a connection of the kit's own while a client reads by `XREADGROUP`.
+
 A command that reads or writes a cache crosses to no service: it makes no hop.
 """
 
@@ -40,10 +43,12 @@ from otel_kit.integrations._redis import (
     received,
     text,
 )
+from otel_kit.integrations._redis_queues import Watching
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration("redis", supports="redis>=5,<9", errors=ERRORS)
 waiting = Waiting()
+watching = Watching()
 _STREAMS = "redis.commands.core:StreamCommands"
 _PIPELINES = ("redis.client:Pipeline", "redis.asyncio.client:Pipeline")
 _CLUSTERS = ("redis.cluster:ClusterPipeline", "redis.asyncio.cluster:ClusterPipeline")
@@ -116,6 +121,8 @@ def read(call: Call) -> Reading:
 @integration.wraps(f"{_STREAMS}.xreadgroup")
 @_reads
 def read_by_group(call: Call) -> Reading:
+    if not isinstance(call.instance, PIPELINES):
+        watching.of(call.instance).reads(call["streams"], call["groupname"])
     return Reading(integration, call.instance, group=call["groupname"])
 
 
@@ -133,7 +140,8 @@ def looked_at(call: Call) -> Reading:
 
 @integration.asks(*_CLIENTS)
 def closed(call: Call) -> None:
-    # `__del__` closes too, and may do so in the garbage collector: there is nothing open by then.
+    # `__del__` closes too, perhaps in the garbage collector: then there is nothing open any more.
+    watching.forget(call.instance)
     if integration.loops.handling(call.instance):
         integration.loops.closed(call.instance)
 
