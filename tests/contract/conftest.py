@@ -4,6 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from unittest.mock import patch
 
 import pytest
@@ -74,7 +75,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """OpenTelemetry's instrumentations are measured, not judged: none of it fails the run."""
     kept, left_out = [], []
     for item in items:
-        if _subject(item) != "contrib":
+        if not _applies(item):
+            left_out.append(item)
+        elif _subject(item) != "contrib":
             kept.append(item)
         elif item.get_closest_marker("own"):
             left_out.append(item)
@@ -85,6 +88,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = kept
         config.hook.pytest_deselected(items=left_out)
+
+
+def _applies(item: pytest.Item) -> bool:
+    """What a library cannot do is no scenario of its: see the attributes of its harness."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or not isinstance(callspec.params.get("harness"), type):
+        return True
+    params = callspec.params
+    return all(
+        applies(**{name: params[name] for name in signature(applies).parameters})
+        for marker in item.iter_markers("only")
+        for applies in marker.args
+    )
 
 
 def _subject(item: pytest.Item) -> str | None:

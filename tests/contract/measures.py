@@ -10,14 +10,19 @@ _CONVENTIONAL = {
     ("http", "server"): ("http.server.request.duration", "http.server.duration"),
     ("grpc", "client"): ("rpc.client.call.duration", "rpc.client.duration"),
     ("grpc", "server"): ("rpc.server.call.duration", "rpc.server.duration"),
-    ("kafka", "producer"): ("messaging.client.operation.duration", "messaging.publish.duration"),
-    ("kafka", "consumer"): ("messaging.process.duration", "messaging.receive.duration"),
+}
+_OF_MESSAGES = {
+    "producer": ("messaging.client.operation.duration", "messaging.publish.duration"),
+    "consumer": ("messaging.process.duration", "messaging.receive.duration"),
 }
 
 
 def durations(telemetry: Telemetry, transport: str, side: str) -> list[Point]:
     """The series of the semantic conventions' duration metric, by its newest or its old name."""
-    found = [telemetry.points(name) for name in _CONVENTIONAL[transport, side]]
+    found = [
+        telemetry.points(name)
+        for name in _CONVENTIONAL.get((transport, side)) or _OF_MESSAGES[side]
+    ]
     return next(filter(None, found), [])
 
 

@@ -1,5 +1,9 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
+from collections.abc import Callable, Sequence
+
+import pytest
+
 from tests.contract.harness import retries
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
@@ -20,7 +24,12 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.messaging import (
+    ConsumerHarness,
+    LogConsumerHarness,
+    ProducerHarness,
+    QueueConsumerHarness,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -49,6 +58,11 @@ PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
 """Libraries that receive messages, one harness for each way of handing them out."""
+LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
+"""Those that read a log."""
+QUEUES = [each for each in CONSUMERS if issubclass(each, QueueConsumerHarness)]
+"""Those that take messages from a queue, and acknowledge them."""
+
 BREAKERS: list[type[BreakerHarness]] = [
     Aiobreaker,
     AiobreakerAsync,
@@ -73,3 +87,13 @@ RETRIES: list[RetryHarness] = [
     RetryHarness("stamina", retries.stamina_loop_async),
 ]
 """Libraries that retry, one harness for each form of it."""
+
+
+def of(harnesses: Sequence[type]) -> pytest.MarkDecorator:
+    """Run a scenario with each of these as `harness`."""
+    return pytest.mark.parametrize("harness", harnesses, ids=lambda harness: harness.__name__)
+
+
+def only(applies: Callable[..., bool]) -> pytest.MarkDecorator:
+    """Run a scenario where `applies`, which is given parameters of the scenario by their names."""
+    return pytest.mark.only.with_args(applies)
