@@ -145,7 +145,9 @@ def describe(message: object) -> Hop | None:
             if ancestor in _descriptions and (hop := _descriptions[ancestor](message)) is not None:
                 return hop
         if isinstance(message, Sequence) and not isinstance(message, (str, bytes)):
-            hops = [hop for each in message if (hop := describe(each)) is not None]
+            # Who handles a batch at once does not handle its messages one by one.
+            members = message.at_once() if hasattr(message, "at_once") else message
+            hops = [hop for each in members if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)

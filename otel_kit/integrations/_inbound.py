@@ -125,6 +125,11 @@ class Batch(list[M]):
         self._unhandled = None
         return messages if unhandled is None else _Messages(messages, *unhandled)
 
+    def at_once(self) -> list[M]:
+        """The messages, which nobody handles one by one any more."""
+        self._unhandled = None
+        return list(super().__iter__())
+
     def __reduce__(self) -> Any:
         return list, (list(super().__iter__()),)
 

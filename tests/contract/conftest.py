@@ -37,7 +37,11 @@ class Subject:
         """Instrument the libraries and record what they emit."""
         if self.name == "kit":
             with capture(
-                service, sampler=sampler, strict=strict, integrations=libraries
+                service,
+                sampler=sampler,
+                strict=strict,
+                integrations=libraries,
+                envelopes=("*",),
             ) as telemetry:
                 yield telemetry
             return

@@ -30,6 +30,12 @@ from tests.contract.harness.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
+from tests.contract.harness.redis import (
+    RedisAsyncProducer,
+    RedisAsyncReader,
+    RedisProducer,
+    RedisReader,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
@@ -54,9 +60,20 @@ SERVERS: list[type[ServerHarness]] = [
     GrpcAioServer,
 ]
 """Libraries that answer requests."""
-PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+PRODUCERS: list[type[ProducerHarness]] = [
+    KafkaPythonProducer,
+    AiokafkaProducer,
+    RedisProducer,
+    RedisAsyncProducer,
+]
 """Libraries that send messages."""
-CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+CONSUMERS: list[type[ConsumerHarness]] = [
+    KafkaPythonConsumer,
+    AiokafkaIterated,
+    AiokafkaGetone,
+    RedisReader,
+    RedisAsyncReader,
+]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
 """Those that read a log."""
