@@ -42,6 +42,12 @@ def handling() -> "ActiveHop | None":
     return next((hop for hop in hops if hop.kind in inner), None)
 
 
+def sending() -> bool:
+    """Whether this is within the send of a message: what a library does below it is the same."""
+    innermost = next((hop for hop in under_way() if isinstance(hop, ActiveHop)), None)
+    return innermost is not None and innermost.kind is SpanKind.PRODUCER
+
+
 class ActiveHop(Nested):
     """One hop under way.  A plain `with`, also around `await`; leaving it ends the hop.
 

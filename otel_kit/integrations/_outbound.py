@@ -26,6 +26,7 @@ class Outbound:
         answered: Callable[[ActiveHop, Any], None] | None = None,
         ends: Callable[[ActiveHop, Any], None] | None = None,
         failed: Callable[[ActiveHop, Exception], None] | None = None,
+        encloses: Callable[[Call, Hop], None] | None = None,
         current: bool = True,
     ) -> None:
         self._integration = integration
@@ -34,6 +35,7 @@ class Outbound:
         self._conclude = ends or answered
         self._deferred = ends is not None
         self._failed = failed
+        self._encloses = encloses
         self._current = current
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
@@ -61,6 +63,7 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
+            self._enclosed(active, call)
             try:
                 result = await call.proceed(wrapped)
             except Exception as error:
@@ -69,7 +72,12 @@ class Outbound:
             self._concluded(active, result)
             return result
 
+    def _enclosed(self, active: ActiveHop, call: Call) -> None:
+        if self._encloses is not None:
+            self._integration._guarded(self._encloses, call, active.hop)
+
     def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
+        self._enclosed(active, call)
         try:
             return call.proceed(wrapped)
         except Exception as error:

@@ -167,3 +167,6 @@ class Watching:
     def _drop(self, key: int) -> None:
         if (found := self._seen.pop(key, None)) is not None:
             self._sources.drop(found)
+
+
+watching = Watching()

@@ -72,10 +72,11 @@ class Integration:
         """`description(call) -> Hop | None` of a function that sends a request.
 
         `answered=fn(hop, result)` reads the reply, `failed=fn(hop, error)` what an exception of the
-        library's says of it; `ends=fn(hop, result)` means that the returned
-        object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
-        an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
-        or start, that is no part of the request, so the span is not the current one in it.
+        library's says of it; `ends=fn(hop, result)` means that the returned object ends the hop, by
+        `hop.end(error)`, and the function's return does not.  The result of an `__init__` is the
+        object.  `encloses=fn(call, hop)` puts the context, which the hop's carrier has by then,
+        into an argument.  `current=False`: the function lets code of the caller's run, or start,
+        that is no part of the request, so the span is not the current one in it.
         """
         return self._outbound(call, targets, **options)
 

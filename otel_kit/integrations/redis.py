@@ -23,54 +23,24 @@ Depth and lag of a stream (what its group has not read, and not acknowledged) ar
 A command that reads or writes a cache crosses to no service: it makes no hop.
 """
 
-from asyncio import CancelledError
-from collections.abc import Callable
-from inspect import iscoroutine, iscoroutinefunction
-from typing import Any
-
-from otel_kit.hops import ActiveHop, Hop, outgoing
+from otel_kit.hops import Hop, outgoing
 from otel_kit.hops.carriers import Fields
 from otel_kit.hops.runtime import enveloped
-from otel_kit.integrations._redis import (
-    ERRORS,
-    PIPELINES,
-    SYSTEM,
-    Commands,
-    Conclude,
-    Reading,
-    Waiting,
-    broker,
-    received,
-    text,
-)
-from otel_kit.integrations._redis_queues import Watching
-from otel_kit.integrations._shape import Call, Integration
+from otel_kit.integrations import _redis_lists, _redis_pubsub  # they declare their own
+from otel_kit.integrations._redis import SYSTEM, broker, integration, text
+from otel_kit.integrations._redis_entries import Reading, received
+from otel_kit.integrations._redis_pipelines import PIPELINES, replied, sent
+from otel_kit.integrations._redis_queues import watching
+from otel_kit.integrations._shape import Call
 
-integration = Integration("redis", supports="redis>=5,<9", errors=ERRORS)
-waiting = Waiting()
-watching = Watching()
 _STREAMS = "redis.commands.core:StreamCommands"
-_PIPELINES = ("redis.client:Pipeline", "redis.asyncio.client:Pipeline")
-_CLUSTERS = ("redis.cluster:ClusterPipeline", "redis.asyncio.cluster:ClusterPipeline")
 _CLIENTS = ("redis.client:Redis.close", "redis.asyncio.client:Redis.aclose")
 
 integration.describes(tuple)(received)
+integration.describes(dict)(_redis_pubsub.received)
 
 
-def added(hop: ActiveHop, reply: Any) -> None:
-    """Ends the hop, unless the command is but one of a pipeline, which has to be executed."""
-    if not isinstance(reply, PIPELINES):
-        hop.end()
-        return
-
-    def executed(reply: Any) -> Any:
-        hop.end(reply if isinstance(reply, BaseException) else None)
-        return reply
-
-    waiting.add(reply, executed)
-
-
-@integration.sends(f"{_STREAMS}.xadd", ends=added)
+@integration.sends(f"{_STREAMS}.xadd", ends=sent)
 def add(call: Call) -> Hop:
     stream, fields, carrier = text(call["name"]), call["fields"], None
     by_content = "idmpauto" in call and call["idmpauto"] is not None
@@ -82,116 +52,39 @@ def add(call: Call) -> Hop:
 
 # -- what is read ---------------------------------------------------------------------------------
 
-Around = Callable[[Any, Any, Any, Any], Any]
-
-
-def _reads(read: Callable[[Call], Reading]) -> Around:
-    def around(wrapped: Any, client: Any, args: Any, kwargs: Any) -> Any:
-        integration._guarded(integration.loops.asked_again, client)
-        call = integration._guarded(Call.of, wrapped, client, args, kwargs)
-        reading = integration._guarded(read, call)
-        reply = wrapped(*args, **kwargs)
-        if reading is None:
-            return reply
-        if iscoroutine(reply):
-            return _awaited(reply, reading)
-        if isinstance(reply, PIPELINES):
-            waiting.add(reply, reading)
-            return reply
-        return _concluded(reading, reply)
-
-    return around
-
-
-async def _awaited(coroutine: Any, conclude: Conclude) -> Any:
-    return _concluded(conclude, await coroutine)
-
-
-def _concluded(conclude: Conclude, reply: Any) -> Any:
-    concluded = integration._guarded(conclude, reply)
-    return reply if concluded is None else concluded
-
 
 @integration.wraps(f"{_STREAMS}.xread")
-@_reads
+@replied
 def read(call: Call) -> Reading:
-    return Reading(integration, call.instance)
+    integration.loops.asked_again(call.instance)
+    return Reading(call.instance)
 
 
 @integration.wraps(f"{_STREAMS}.xreadgroup")
-@_reads
+@replied
 def read_by_group(call: Call) -> Reading:
+    integration.loops.asked_again(call.instance)
     if not isinstance(call.instance, PIPELINES):
         watching.of(call.instance).reads(call["streams"], call["groupname"])
-    return Reading(integration, call.instance, group=call["groupname"])
+    return Reading(call.instance, group=call["groupname"])
 
 
 @integration.wraps(f"{_STREAMS}.xclaim", f"{_STREAMS}.xautoclaim")
-@_reads
+@replied
 def claimed(call: Call) -> Reading:
-    return Reading(integration, call.instance, stream=call["name"], group=call["groupname"])
+    return Reading(call.instance, stream=call["name"], group=call["groupname"])
 
 
 @integration.wraps(f"{_STREAMS}.xrange", f"{_STREAMS}.xrevrange")
-@_reads
+@replied
 def looked_at(call: Call) -> Reading:
-    return Reading(integration, call.instance, stream=call["name"], handled=False)
+    return Reading(call.instance, stream=call["name"], handled=False)
 
 
 @integration.asks(*_CLIENTS)
 def closed(call: Call) -> None:
     # `__del__` closes too, perhaps in the garbage collector: then there is nothing open any more.
     watching.forget(call.instance)
+    _redis_lists.closed(call.instance)
     if integration.loops.handling(call.instance):
         integration.loops.closed(call.instance)
-
-
-# -- pipelines ------------------------------------------------------------------------------------
-
-
-@integration.wraps(*(f"{each}.execute" for each in (*_PIPELINES, *_CLUSTERS)))
-def executed(wrapped: Any, pipeline: Any, args: Any, kwargs: Any) -> Any:
-    if not waiting.any(pipeline):
-        return wrapped(*args, **kwargs)
-    commands = waiting.execute(pipeline)
-    if iscoroutinefunction(wrapped):
-        return _executed(wrapped(*args, **kwargs), commands)
-    try:
-        replies = wrapped(*args, **kwargs)
-    except BaseException as error:
-        _failed(commands, error)
-        raise
-    return _replied(commands, replies)
-
-
-async def _executed(coroutine: Any, commands: Commands) -> Any:
-    try:
-        replies = await coroutine
-    except BaseException as error:
-        _failed(commands, error)
-        raise
-    return _replied(commands, replies)
-
-
-def _failed(commands: Commands, error: BaseException) -> None:
-    for _, conclude in commands:
-        integration._guarded(conclude, error)
-
-
-def _replied(commands: Commands, replies: list[Any]) -> list[Any]:
-    for position, conclude in commands:
-        replies[position] = _concluded(conclude, replies[position])
-    return replies
-
-
-@integration.asks(*(f"{each}.raise_first_error" for each in _PIPELINES))
-def refused(call: Call) -> None:
-    """One of the commands failed, and the others did not."""
-    for position, conclude in waiting.executing(call.instance):
-        if not isinstance(conclude, Reading):
-            conclude(call["response"][position])
-
-
-@integration.asks(*(f"{each}.reset" for each in _PIPELINES))
-def thrown_away(call: Call) -> None:
-    _failed(waiting.throw_away(call.instance), CancelledError())
