@@ -109,7 +109,7 @@ def next_asked(call: Call) -> None:
     integration.loops.asked_again(call.instance)
 
 
-@integration.asks(f"{_SYNC}.close", f"{_ASYNC}.aclose")
+@integration.asks(f"{_SYNC}.reset", f"{_ASYNC}.aclose")
 def closed(call: Call) -> None:
     if integration.loops.handling(call.instance):
         integration.loops.closed(call.instance)
