@@ -98,9 +98,8 @@ class Reading:
 
     def _deliveries(self, entries: list[Any], stream: str) -> Iterator[tuple[int, _Delivery]]:
         for entry in entries:
-            if (
-                isinstance(entry, tuple) and isinstance(entry[1], dict) and entry[1]
-            ):  # else deleted meanwhile
+            # Of an entry that was deleted meanwhile there are no fields.
+            if isinstance(entry, tuple) and isinstance(entry[1], dict) and entry[1]:
                 delivery = _Delivery(stream, self._group, taken_out(entry[1]))
                 if self._handled:
                     _delivered.put(entry[0], delivery)

@@ -13,6 +13,8 @@ from weakref import ref
 
 import redis
 from redis.asyncio import SSLConnection as AsyncSSLConnection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, Readings, readings
 from otel_kit.gauges.sampler import Sampler
@@ -38,7 +40,7 @@ class Watched:
         self._interval = 0.0
         self._own: Any = None
         self._said: tuple[float, list[Reading]] = (0.0, [])
-        self._failed = False
+        self._failed = self._live = False
 
     def reads(self, streams: Iterable[Any], group: Any) -> None:
         """The client reads these streams as a member of `group`."""
@@ -60,12 +62,18 @@ class Watched:
 
     def start(self, interval: float) -> None:
         if os.getpid() == self._pid:  # after a fork the child's own reads begin anew
-            self._interval = interval
+            self._interval, self._live = interval, True
             self._sampler.start(interval)
 
     def stop(self) -> None:
+        self._live = False
         self._sampler.stop()
-        self._own = None
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
 
     def readings(self, now: float) -> Iterable[Reading]:
         at, said = self._said
@@ -82,9 +90,11 @@ class Watched:
             if own is not None:
                 self._said = time.monotonic(), list(self._found(own))
         except Exception:  # no server, or one that does not let us look
-            if not self._failed:
+            if self._live and not self._failed:
                 _log.warning("otel_kit cannot look at Redis' queues (reported once)", exc_info=True)
-            self._failed = True
+                self._failed = True
+        if not self._live:  # stopped meanwhile
+            self._disconnect()
 
     def _found(self, own: Any) -> Iterator[Reading]:
         streams: dict[str, Reading] = {}
@@ -108,6 +118,7 @@ def connected(client: Any) -> Any:
         **kept,
         unix_socket_path=given.get("path"),
         ssl=tls,
+        retry=Retry(NoBackoff(), 0),  # the next sample is soon enough
         socket_timeout=_PATIENCE,
         socket_connect_timeout=_PATIENCE,
     )
