@@ -3,23 +3,17 @@
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,  # the key every OpenTelemetry exporter sets
-    Context,
-    attach,
-    get_current,
-    get_value,
-)
+from opentelemetry.context import Context, attach, get_current, get_value
 from opentelemetry.trace import Link, Span, SpanKind, get_current_span
 
 from otel_kit import names
-from otel_kit.hops import propagation, replies
+from otel_kit.hops import replies
 from otel_kit.hops.account import INBOUND, OUTBOUND, Account
 from otel_kit.hops.attempts import tell_attempt
 from otel_kit.hops.hop import Attributes, Hop
 from otel_kit.hops.keys import HOP, SPAN
-from otel_kit.hops.nesting import Nested, under_way
-from otel_kit.hops.propagation import MISSING
+from otel_kit.hops.nesting import Nested, suppressed, under_way
+from otel_kit.hops.propagation import MISSING, inbound
 from otel_kit.hops.stamp import saga_attributes
 
 if TYPE_CHECKING:
@@ -215,7 +209,9 @@ class ActiveHop(Nested):
         return False
 
     def _begin(self, runtime: "Runtime", ambient: Context) -> bool:
-        if ambient.get(_SUPPRESS_INSTRUMENTATION_KEY) or self._stands_already(ambient):
+        if suppressed(ambient, self.kind, self.hop.system):
+            return False
+        if self._stands_already(runtime, ambient):
             return False
         twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
@@ -251,7 +247,7 @@ class ActiveHop(Nested):
         self._outer, self.span, self._account = other, other.span, other._account
         other.taken_over, other._rested = True, None
 
-    def _stands_already(self, ambient: Context) -> bool:
+    def _stands_already(self, runtime: "Runtime", ambient: Context) -> bool:
         """Libraries call themselves: one crossing is one hop, whichever function came first."""
         outer = ambient.get(HOP)
         if not isinstance(outer, ActiveHop) or outer.kind is not self.kind or outer.span is None:
@@ -261,16 +257,20 @@ class ActiveHop(Nested):
             if same and self.kind is SpanKind.CONSUMER:
                 self._take_over(outer)
             return same
-        carrier = self.hop.carrier
-        own = f"-{outer.span.get_span_context().span_id:016x}-"
-        return carrier is not None and own in carrier.get(propagation.TRACEPARENT, "")
+        carrier, around = self.hop.carrier, outer.hop.carrier
+        span, wrote = outer.span.get_span_context(), runtime.propagator.wrote
+        if carrier is None or wrote(carrier, span):
+            return carrier is not None
+        # Where no header can tell (OTEL_PROPAGATORS=none), a call of the same kind is the same.
+        alike = outer.hop.system == self.hop.system and not outer.ended
+        return alike and around is not None and not wrote(around, span)
 
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
         account, context = self._account, ambient
         hop, consumes = account.hop, account.kind is SpanKind.CONSUMER
         if hop.carrier is not None:
             context = runtime.propagator.extract(hop.carrier, ambient)
-            self._said = propagation.inbound(context)
+            self._said = inbound(context)
         account.server = runtime.service
         if consumes:
             account.add_first_lives(runtime, links)
@@ -291,7 +291,7 @@ class ActiveHop(Nested):
         address = hop.peer or hop.destination
         self._account.server = runtime.peers.name_of(address, default or names.UNKNOWN)
         if produces and hop.carrier:
-            created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
+            created = inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
                 links.append(Link(created.parent))
         tell_attempt(self._account.server, ambient)  # as far as known before it answers

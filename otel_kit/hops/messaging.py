@@ -5,7 +5,7 @@ message.  The kit takes the parent, because an order must read as one trace, and
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -137,7 +137,7 @@ def describes(message_type: type, description: Callable[[Any], Hop | None] | Non
 
 
 def describe(message: object) -> Hop | None:
-    """The hop of a library's message, or of a list of them; None, logged, if unknown."""
+    """The hop of a library's message, or of a list of them; None for nothing; logged if unknown."""
     if isinstance(message, Hop):
         return message
     try:
@@ -152,8 +152,13 @@ def describe(message: object) -> Hop | None:
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None
-    if _descriptions:
+    if _descriptions and not _is_nothing(message):
         _log.warning(
             "otel_kit knows no %s: process() leaves it untraced", type(message).__qualname__
         )
     return None
+
+
+def _is_nothing(message: object) -> bool:
+    """What a poll returns that found nothing."""
+    return message is None or (isinstance(message, Collection) and not message)

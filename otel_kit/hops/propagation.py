@@ -33,7 +33,7 @@ from opentelemetry.trace import (
 )
 
 from otel_kit.hops import baggage
-from otel_kit.hops.carriers import Headers
+from otel_kit.hops.carriers import Headers, Mapped
 from otel_kit.hops.keys import BAGGAGE as BAGGAGE_KEY
 from otel_kit.hops.keys import INBOUND, SPAN
 from otel_kit.hops.wire import decode_name, encode_name
@@ -152,6 +152,12 @@ class Propagator(TextMapPropagator):
             elif field in carrier:
                 del carrier[field]
 
+    def wrote(self, carrier: Mapping[str, str], span: SpanContext) -> bool:
+        """Whether headers say that this span sent them."""
+        own = f"{span.span_id:016x}"
+        found = _headers(carrier, default_getter, self._all_fields)
+        return any(own in value for value in found.values())
+
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
             sent_ns = getattr(span, "start_time", None)
@@ -218,7 +224,7 @@ def _headers(
     carrier: CarrierT, getter: Getter[CarrierT], wanted: Collection[str]
 ) -> Mapping[str, str]:
     """Those of a carrier that are wanted; what stands in several is one list."""
-    if isinstance(carrier, Headers):
+    if isinstance(carrier, (Headers, Mapped)):
         return carrier.some(wanted)
     found = ((name, getter.get(carrier, name)) for name in wanted)
     return {

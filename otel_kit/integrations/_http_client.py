@@ -1,6 +1,10 @@
-"""What the HTTP clients have in common: a request that may be changed, and the port it goes to."""
+"""What the HTTP clients have in common: a request that may be changed, and where it goes."""
 
 from typing import Any, Protocol, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from otel_kit.hops import Hop, http_request
+from otel_kit.hops.hop import Carrier
 
 Request = TypeVar("Request", bound=Any)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -29,3 +33,26 @@ def copied(request: Request) -> Request:
 def port(url: Url) -> int | None:
     """Where a URL leads; None if nobody knows."""
     return url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def asked(method: str, url: str, carrier: Carrier) -> Hop:
+    """The hop of a request whose URL is a string; ValueError if that is none."""
+    to = _split(url)
+    return http_request(
+        method,
+        carrier=carrier,
+        scheme=to.scheme,
+        host=to.hostname,
+        port=port(to),
+        url=f"{to.scheme}://{to.netloc.rpartition('@')[2]}{to.path}",
+    )
+
+
+def address(url: str) -> str:
+    """`host:port` of a URL."""
+    to = _split(url)
+    return f"{to.hostname}:{port(to)}"
+
+
+def _split(url: str) -> SplitResult:
+    return urlsplit(url, "", True)  # as requests has done it: urllib remembers the answer

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import get_value
+
 from otel_kit.hops import ActiveHop, Hop
+from otel_kit.hops.carriers import Mapped
+from otel_kit.hops.keys import HOP
 from otel_kit.integrations._patch import Call
 
 if TYPE_CHECKING:
@@ -12,6 +16,13 @@ if TYPE_CHECKING:
 
 Verb = Callable[[Hop], ActiveHop]
 _NOTHING: tuple[None, None] = (None, None)
+
+
+def _stands(headers: object) -> bool:
+    """Whether the hop around has written into these very headers: it is the hop of this call."""
+    outer = get_value(HOP)
+    carrier = outer.hop.carrier if isinstance(outer, ActiveHop) else None
+    return isinstance(carrier, Mapped) and carrier.mapping is headers
 
 
 class Outbound:
@@ -28,6 +39,7 @@ class Outbound:
         failed: Callable[[ActiveHop, Exception], None] | None = None,
         encloses: Callable[[Call, Hop], None] | None = None,
         current: bool = True,
+        headers: str | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -37,8 +49,11 @@ class Outbound:
         self._failed = failed
         self._encloses = encloses
         self._current = current
+        self._headers = headers
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._headers is not None and _stands(kwargs.get(self._headers)):
+            return wrapped(*args, **kwargs)
         if self._integration.idle():
             return wrapped(*args, **kwargs)
         described = self._integration._guarded(self._described, wrapped, instance, args, kwargs)

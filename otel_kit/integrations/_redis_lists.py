@@ -107,37 +107,37 @@ def _names(given: Any) -> list[Any]:
     return list(given) if isinstance(given, (list, tuple, set)) else [given]
 
 
-@integration.wraps(f"{_LISTS}.lpop", f"{_LISTS}.rpop")
+@integration.wraps(f"{_LISTS}.lpop", f"{_LISTS}.rpop", always=True)
 @replied
 def pop(call: Call) -> _Pop:
     return _Pop(call, call["name"])
 
 
-@integration.wraps(f"{_LISTS}.blpop", f"{_LISTS}.brpop")
+@integration.wraps(f"{_LISTS}.blpop", f"{_LISTS}.brpop", always=True)
 @replied
 def blocking_pop(call: Call) -> _Pop:
     return _PopOfAny(call, *_names(call["keys"]))
 
 
-@integration.wraps(f"{_LISTS}.lmpop", f"{_LISTS}.blmpop")
+@integration.wraps(f"{_LISTS}.lmpop", f"{_LISTS}.blmpop", always=True)
 @replied
 def pop_of_many(call: Call) -> _Pop:
     return _PopOfAny(call, *call.rest("args"))
 
 
-@integration.wraps(f"{_LISTS}.rpoplpush", f"{_LISTS}.brpoplpush")
+@integration.wraps(f"{_LISTS}.rpoplpush", f"{_LISTS}.brpoplpush", always=True)
 @replied
 def turn(call: Call) -> _Pop:
     return _Pop(call, call["src"], moves_to=call["dst"])
 
 
-@integration.wraps(f"{_KEYS}.lmove", f"{_KEYS}.blmove")
+@integration.wraps(f"{_KEYS}.lmove", f"{_KEYS}.blmove", always=True)
 @replied
 def move(call: Call) -> _Pop:
     return _Pop(call, call["first_list"], moves_to=call["second_list"])
 
 
-@integration.wraps(f"{_LISTS}.lrem")
+@integration.wraps(f"{_LISTS}.lrem", always=True)
 def removed(wrapped: Any, client: Any, args: Any, kwargs: Any) -> Any:
     call = integration._guarded(_as_it_lies, wrapped, client, args, kwargs)
     return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)

@@ -107,7 +107,7 @@ def _concluded(conclude: Conclude, reply: Any) -> Any:
     return reply if concluded is None else concluded
 
 
-@integration.wraps(*(f"{each}.execute" for each in (*_PIPELINES, *_CLUSTERS)))
+@integration.wraps(*(f"{each}.execute" for each in (*_PIPELINES, *_CLUSTERS)), always=True)
 def executed(wrapped: Any, pipeline: Any, args: Any, kwargs: Any) -> Any:
     if not waiting.any(pipeline):
         return wrapped(*args, **kwargs)

@@ -59,7 +59,7 @@ def received(message: Any) -> Hop | None:
 _SYNC, _ASYNC = "redis.client:PubSub", "redis.asyncio.client:PubSub"
 
 
-@integration.wraps(f"{_SYNC}.handle_message", f"{_ASYNC}.handle_message")
+@integration.wraps(f"{_SYNC}.handle_message", f"{_ASYNC}.handle_message", always=True)
 def handled(wrapped: Any, pubsub: Any, args: Any, kwargs: Any) -> Any:
     arrived = integration._guarded(_arrived, wrapped, pubsub, args, kwargs)
     if arrived is None:

@@ -8,11 +8,11 @@ steps aside where another instrumentation is active, and puts everything back.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
-from otel_kit.errors import ErrorClass, classify_as
+from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
@@ -41,7 +41,7 @@ class Integration:
         name: str,
         *,
         supports: str,
-        errors: dict[type[BaseException], ErrorClass] | None = None,
+        errors: Mapping[type[BaseException], ErrorClass | Reader] | None = None,
         contrib: tuple[str, ...] = (),
         contrib_before: str | None = None,
         native: str | None = None,
@@ -77,6 +77,8 @@ class Integration:
         object.  `encloses=fn(call, hop)` puts the context, which the hop's carrier has by then,
         into an argument.  `current=False`: the function lets code of the caller's run, or start,
         that is no part of the request, so the span is not the current one in it.
+        `headers` names the argument by which a library above passes those that its own hop has
+        written: with these very ones the call is that hop, and is not described at all.
         """
         return self._outbound(call, targets, **options)
 
@@ -188,12 +190,16 @@ class Integration:
 
         return declare
 
-    def wraps(self, *targets: str) -> Callable[[Any], Any]:
-        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook."""
+    def wraps(self, *targets: str, always: bool = False) -> Callable[[Any], Any]:
+        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook.
+
+        `always`: also while nothing is recorded, as for what takes out of a message what the kit
+        has put into it.
+        """
 
         def declare(around: Callable[..., Any]) -> Callable[..., Any]:
             def aside(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                if self.idle():
+                if self.idle() and not always:
                     return wrapped(*args, **kwargs)
                 return around(wrapped, instance, args, kwargs)
 
@@ -232,8 +238,8 @@ class Integration:
         except (ImportError, AttributeError):
             uninstall()
             raise
-        for error_type, error_class in self._errors.items():
-            classify_as(error_class, error_type)
+        for error_type, how in self._errors.items():
+            classify_by(how, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
         for types, found in self._finders:

@@ -53,14 +53,14 @@ def add(call: Call) -> Hop:
 # -- what is read ---------------------------------------------------------------------------------
 
 
-@integration.wraps(f"{_STREAMS}.xread")
+@integration.wraps(f"{_STREAMS}.xread", always=True)
 @replied
 def read(call: Call) -> Reading:
     integration.loops.asked_again(call.instance)
     return Reading(call.instance)
 
 
-@integration.wraps(f"{_STREAMS}.xreadgroup")
+@integration.wraps(f"{_STREAMS}.xreadgroup", always=True)
 @replied
 def read_by_group(call: Call) -> Reading:
     integration.loops.asked_again(call.instance)
@@ -69,13 +69,13 @@ def read_by_group(call: Call) -> Reading:
     return Reading(call.instance, group=call["groupname"])
 
 
-@integration.wraps(f"{_STREAMS}.xclaim", f"{_STREAMS}.xautoclaim")
+@integration.wraps(f"{_STREAMS}.xclaim", f"{_STREAMS}.xautoclaim", always=True)
 @replied
 def claimed(call: Call) -> Reading:
     return Reading(call.instance, stream=call["name"], group=call["groupname"])
 
 
-@integration.wraps(f"{_STREAMS}.xrange", f"{_STREAMS}.xrevrange")
+@integration.wraps(f"{_STREAMS}.xrange", f"{_STREAMS}.xrevrange", always=True)
 @replied
 def looked_at(call: Call) -> Reading:
     return Reading(call.instance, stream=call["name"], handled=False)

@@ -10,17 +10,14 @@ A streamed response's hop (`stream=True`) ends with its headers: how long it is 
 that fails, is not measured, as nobody need ever close it.
 """
 
-from collections.abc import Iterator, MutableMapping
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
-
 import requests
 from requests import exceptions
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass
-from otel_kit.hops import ActiveHop, Hop, http_request
-from otel_kit.integrations._http_client import copied, port
+from otel_kit.hops import ActiveHop, Hop
+from otel_kit.hops.carriers import Mapped
+from otel_kit.integrations._http_client import address, asked, copied
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -44,34 +41,10 @@ integration = Integration(
 )
 
 
-class TextHeaders(MutableMapping[str, str]):
-    """A request's headers as text; an application may have set some of them as bytes."""
-
-    def __init__(self, headers: MutableMapping[str, Any]) -> None:
-        self._headers = headers
-
-    def __getitem__(self, name: str) -> str:
-        value = self._headers[name]
-        return value.decode("latin-1") if isinstance(value, bytes) else value
-
-    def __setitem__(self, name: str, value: str) -> None:
-        self._headers[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        del self._headers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._headers)
-
-    def __len__(self) -> int:
-        return len(self._headers)
-
-
 def answered(hop: ActiveHop, response: requests.Response) -> None:
     hop.status(response.status_code)
     if (timing := response.headers.get(names.SERVER_TIMING)) is not None:
-        url = _split(response.url)
-        hop.answered(timing, f"{url.hostname}:{port(url)}")
+        hop.answered(timing, address(response.url))
 
 
 def failed(hop: ActiveHop, error: Exception) -> None:
@@ -84,19 +57,7 @@ def request(call: Call) -> Hop | None:
     prepared = call["request"]
     if not isinstance(prepared, requests.PreparedRequest) or prepared.url is None:
         return None  # the library's to refuse
-    url = _split(prepared.url)
-    if not url.scheme.startswith("http"):
+    if prepared.url[:4].lower() != "http":
         return None  # an adapter for files, say
     sent = call["request"] = copied(prepared)
-    return http_request(
-        sent.method or "GET",
-        carrier=TextHeaders(sent.headers),
-        scheme=url.scheme,
-        host=url.hostname,
-        port=port(url),
-        url=f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}",
-    )
-
-
-def _split(url: str) -> SplitResult:
-    return urlsplit(url, "", True)  # as requests has done it: urllib remembers the answer
+    return asked(sent.method or "GET", prepared.url, Mapped(sent.headers))

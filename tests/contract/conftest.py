@@ -3,69 +3,13 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from inspect import signature
-from unittest.mock import patch
 
 import pytest
-from opentelemetry import propagate, trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
-
-from otel_kit.integrations import load
-from otel_kit.testing import Telemetry, capture
 
 SUBJECTS = ("kit", "contrib")
 
 # The conventions' stable names, which are closest to what the contract asks for.
 os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-
-
-class Subject:
-    """Whose instrumentation is under test: ours (`kit`) or OpenTelemetry's own (`contrib`)."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @contextmanager
-    def record(
-        self,
-        *libraries: str,
-        service: str = "tested",
-        sampler: Sampler = ALWAYS_ON,
-        strict: bool = True,
-    ) -> Iterator[Telemetry]:
-        """Instrument the libraries and record what they emit."""
-        if self.name == "kit":
-            with capture(
-                service,
-                sampler=sampler,
-                strict=strict,
-                integrations=libraries,
-                envelopes=("*",),
-            ) as telemetry:
-                yield telemetry
-            return
-        telemetry = Telemetry(service, sampler)
-        # The one of synchronous gRPC clients asks for the global provider, whatever it was given.
-        ours = {"_TRACER_PROVIDER": telemetry.tracer_provider}
-        with ExitStack() as undo:
-            undo.enter_context(patch.multiple(trace, **ours))
-            for library in libraries:
-                instrumentors = list(load(library).instrumentors(load=True))
-                assert instrumentors, f"no instrumentation of {library} by OpenTelemetry"
-                for each in instrumentors:
-                    each.instrument(
-                        tracer_provider=telemetry.tracer_provider,
-                        meter_provider=telemetry.meter_provider,
-                    )
-                    undo.callback(each.uninstrument)
-            yield telemetry
-
-
-@pytest.fixture
-def subject(request: pytest.FixtureRequest) -> Subject:
-    """The subject of this run."""
-    return Subject(request.param)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -79,9 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """OpenTelemetry's instrumentations are measured, not judged: none of it fails the run."""
     kept, left_out = [], []
     for item in items:
-        if not _applies(item):
-            left_out.append(item)
-        elif _subject(item) != "contrib":
+        if _subject(item) != "contrib":
             kept.append(item)
         elif item.get_closest_marker("own"):
             left_out.append(item)
@@ -94,29 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
 
 
-def _applies(item: pytest.Item) -> bool:
-    """What a library cannot do is no scenario of its: see the attributes of its harness."""
-    callspec = getattr(item, "callspec", None)
-    if callspec is None or not isinstance(callspec.params.get("harness"), type):
-        return True
-    params = callspec.params
-    return all(
-        applies(**{name: params[name] for name in signature(applies).parameters})
-        for marker in item.iter_markers("only")
-        for applies in marker.args
-    )
-
-
 def _subject(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
     return None if callspec is None else callspec.params.get("subject")
-
-
-@pytest.fixture(autouse=True)
-def _propagator_is_put_back() -> Iterator[None]:
-    before = propagate.get_global_textmap()
-    yield
-    assert propagate.get_global_textmap() is before
 
 
 # -- the table ----------------------------------------------------------------------------------

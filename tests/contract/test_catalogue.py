@@ -9,12 +9,12 @@ from otel_kit.integrations import CATALOGUE, load
 from tests.contract.harness import BREAKERS, CLIENTS, CONSUMERS, PRODUCERS, RETRIES, SERVERS
 
 HOPS = (*CLIENTS, *SERVERS, *PRODUCERS, *CONSUMERS)
-HARNESSES = {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
+LIBRARIES = {harness.library for harness in (*HOPS, *BREAKERS, *RETRIES)}
 
 
 def test_every_integration_has_a_harness() -> None:
     """A name in CATALOGUE that no harness drives is not held to the contract."""
-    assert sorted(CATALOGUE) == sorted(HARNESSES)
+    assert sorted(CATALOGUE) == sorted(LIBRARIES)
 
 
 def test_who_sends_messages_is_also_tested_as_receiver() -> None:

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 from otel_kit import names
 from otel_kit.integrations import aiohttp_server
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.contexts import from_kit
 from tests.integrations.aiohttp_app import answers, application, hops, hung_up, serving
 
 SERVER = SpanKind.SERVER

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import capture
-from tests.contract.harness.peer import read_head
+from otel_kit.testing.contract.http_peer import read_head
 from tests.contract.patched import patched
 from tests.integrations.aiohttp_peer import Peer, attributes, hops, sockets
 

@@ -16,8 +16,8 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
-from tests.contract.harness.peer import http_get, read_head
+from otel_kit.testing.contract.contexts import from_kit
+from otel_kit.testing.contract.http_peer import http_get, read_head
 from tests.contract.patched import patched
 from tests.integrations.aiohttp_app import Handler, answers, application, ok, served, serving
 

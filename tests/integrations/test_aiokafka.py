@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
+from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.broker import Kafka
 

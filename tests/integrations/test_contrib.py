@@ -17,18 +17,19 @@ from opentelemetry.util.types import AttributeValue
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.base import Behaviour, ServerHarness
+from otel_kit.testing.contract.contexts import from_kit
+from otel_kit.testing.contract.http_client import HttpClient
+from otel_kit.testing.contract.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import Behaviour, ServerHarness
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
-from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
@@ -51,9 +52,10 @@ def scope(library: str) -> str:
     return f"opentelemetry.instrumentation.{library.replace('-', '_')}"
 
 
-@pytest.mark.parametrize(
-    "harness", [HttpxSync, HttpxAsync, Requests, AiohttpClient], ids=lambda h: h.__name__
-)
+HTTP_CLIENTS = [HttpxSync, HttpxAsync, Requests, Urllib3Manager, Urllib3Pool, AiohttpClient]
+
+
+@pytest.mark.parametrize("harness", HTTP_CLIENTS, ids=lambda h: h.__name__)
 async def test_a_request_by_contribs_client_is_an_edge(harness: type[HttpClient]) -> None:
     """One CLIENT span, not ours, and one edge with the server's address and the error's class."""
     with bridged(harness.library) as telemetry:

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.contexts import from_kit
 from tests.contract.patched import patched
 from tests.django_project import project
 from tests.integrations.django_views import ROUTES, Ask, by_asgi, by_wsgi

@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.contexts import from_kit
 from tests.contract.patched import patched
 from tests.integrations.flask_app import application, streaming
 from tests.integrations.wsgi_calls import current, get

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import SPAN_ID
+from otel_kit.testing.contract.contexts import SPAN_ID
 from tests.contract.harness.broker import Kafka
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 

@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import SAMPLED, TRACE_ID
+from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from tests.integrations.redis_clients import client, entries, key, lies
 from tests.servers.redis import Redis as Server
 
@@ -144,6 +144,18 @@ def test_an_entry_known_by_its_content_stays_as_it_is(telemetry: Telemetry) -> N
         except TypeError:
             pytest.skip("this version of redis-py does not know idmpauto")
         assert pipeline.command_stack[0][0][-3:] == ("*", "total", 12)
+
+
+def test_a_replay_reads_what_was_added(telemetry: Telemetry) -> None:
+    """Where nothing is recorded, what the kit has put among the fields is taken out all the same."""
+    with client() as reader:
+        stream = grouped(reader, {"total": 12})
+        with otel_kit.replay():
+            assert [fields for _, fields in reader.xrange(stream)] == [{b"total": b"12"}]
+            (entry,) = entries(reader.xreadgroup("g", "c", {stream: ">"}))
+
+    assert entry[1] == {b"total": b"12"}
+    assert telemetry.matching(kind=CONSUMER) == []
 
 
 def test_ids_alone_are_no_messages(plain: Telemetry, reader: Any) -> None:

@@ -197,6 +197,29 @@ async def test_a_wrapper_put_on_top_of_ours_stays(integration: Integration) -> N
     assert telemetry.spans == []
 
 
+def test_what_a_function_takes_by_any_name_may_be_left_out() -> None:
+    """Whether it was passed is told from None, and it may be added."""
+
+    def ask(url: str, **other: Any) -> tuple[str, dict[str, Any]]:
+        return url, other
+
+    without, given = Call.of(ask, None, ("/",), {}), Call.of(ask, None, ("/",), {"headers": None})
+    assert [call.get("headers", "own") for call in (without, given)] == ["own", None]
+    assert without["headers"] is None
+    without["headers"] = {"a": "1"}
+    assert without.proceed(ask) == ("/", {"headers": {"a": "1"}})
+    assert [without.get("url", None), given.get("url", None)] == ["/", "/"]
+
+
+def test_a_function_that_hides_its_parameters_has_no_names() -> None:
+    """Behind `*args, **kwargs` nobody knows which argument is which: nothing is guessed."""
+
+    def hiding(*args: Any, **kwargs: Any) -> None: ...
+
+    with pytest.raises(KeyError):
+        Call.of(hiding, None, ("/",), {})["url"]
+
+
 def test_arguments_have_names_however_they_were_passed() -> None:
     """Reading gives what was passed or the default; writing leaves the caller's own alone."""
     names = {"topic": (0, None), "headers": (1, "default")}

@@ -1,13 +1,15 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
-from collections.abc import Callable, Sequence
-
-import pytest
-
+from otel_kit.testing.contract.base import ClientHarness, ServerHarness
+from otel_kit.testing.contract.messaging import (
+    ConsumerHarness,
+    LogConsumerHarness,
+    ProducerHarness,
+    QueueConsumerHarness,
+)
 from tests.contract.harness import retries
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.breakers import (
     Aiobreaker,
     AiobreakerAsync,
@@ -24,12 +26,6 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import (
-    ConsumerHarness,
-    LogConsumerHarness,
-    ProducerHarness,
-    QueueConsumerHarness,
-)
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
     RedisAsyncReader,
@@ -39,12 +35,15 @@ from tests.contract.harness.redis import (
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
     HttpxSync,
     HttpxAsync,
     Requests,
+    Urllib3Manager,
+    Urllib3Pool,
     GrpcSync,
     GrpcAio,
 ]
@@ -104,13 +103,3 @@ RETRIES: list[RetryHarness] = [
     RetryHarness("stamina", retries.stamina_loop_async),
 ]
 """Libraries that retry, one harness for each form of it."""
-
-
-def of(harnesses: Sequence[type]) -> pytest.MarkDecorator:
-    """Run a scenario with each of these as `harness`."""
-    return pytest.mark.parametrize("harness", harnesses, ids=lambda harness: harness.__name__)
-
-
-def only(applies: Callable[..., bool]) -> pytest.MarkDecorator:
-    """Run a scenario where `applies`, which is given parameters of the scenario by their names."""
-    return pytest.mark.only.with_args(applies)

@@ -6,10 +6,10 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen
-from tests.contract.harness.http_client import HttpClient
-from tests.contract.harness.http_server import HttpServer
-from tests.contract.harness.peer import STATUS
+from otel_kit.testing.contract.base import Behaviour, HandlerError, Reply, Seen
+from otel_kit.testing.contract.http_client import HttpClient
+from otel_kit.testing.contract.http_peer import STATUS
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class AiohttpClient(HttpClient):

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import aiokafka
 from aiokafka.errors import KafkaError
 
+from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import REFUSALS, OnKafka
-from tests.contract.harness.messaging import LogConsumerHarness, ProducerHarness
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import confluent_kafka
 import confluent_kafka.cimpl
 
-from tests.contract.harness.messaging import Broker, Headers
+from otel_kit.testing.contract.messaging import Broker, Headers
 
 API_VERSION = (2, 3, 0)
 REFUSALS = {"MESSAGE_TOO_LARGE": "client_error", "REQUEST_TIMED_OUT": "timeout"}

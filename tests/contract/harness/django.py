@@ -8,9 +8,9 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from otel_kit.testing.contract.base import Behaviour, ServerHarness
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.asgi import AsgiHarness
-from tests.contract.harness.base import Behaviour, ServerHarness
-from tests.contract.harness.peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 from tests.django_project import project
 

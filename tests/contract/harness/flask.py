@@ -4,8 +4,8 @@ from typing import Any
 
 import flask
 
-from tests.contract.harness.base import Behaviour
-from tests.contract.harness.peer import STATUS
+from otel_kit.testing.contract.base import Behaviour
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 
 

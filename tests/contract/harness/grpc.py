@@ -10,7 +10,7 @@ from typing import Any, Self
 import grpc
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from tests.contract.harness.base import (
+from otel_kit.testing.contract.base import (
     Behaviour,
     ClientHarness,
     HandlerError,

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import kafka
 
+from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import API_VERSION, REFUSALS, OnKafka
-from tests.contract.harness.messaging import LogConsumerHarness, ProducerHarness
 
 T = TypeVar("T")
 _TIMEOUT = 10

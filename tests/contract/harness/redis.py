@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 import redis
 import redis.asyncio
 
-from tests.contract.harness.messaging import (
+from otel_kit.testing.contract.messaging import (
     Broker,
     Headers,
     ProducerHarness,

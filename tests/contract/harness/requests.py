@@ -4,8 +4,8 @@ from typing import Any
 
 import requests
 
-from tests.contract.harness.base import Reply
-from tests.contract.harness.http_client import ThreadedHttpClient
+from otel_kit.testing.contract.base import Reply
+from otel_kit.testing.contract.http_client import ThreadedHttpClient
 
 
 class Requests(ThreadedHttpClient):

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from otel_kit.testing.contract.base import Behaviour
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.asgi import AsgiHarness
-from tests.contract.harness.base import Behaviour
-from tests.contract.harness.peer import STATUS
 
 
 class _Starlette(AsgiHarness):

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.contract.harness.base import Behaviour, HandlerError, Seen
-from tests.contract.harness.http_server import HttpServer
+from otel_kit.testing.contract.base import Behaviour, HandlerError, Seen
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class _Quiet(WSGIRequestHandler):

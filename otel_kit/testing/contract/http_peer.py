@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.contract.harness.base import Behaviour, ClientHarness, Reply, Seen
+from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply, Seen
 
 STATUS = {
     Behaviour.OK: 200,

@@ -57,7 +57,7 @@ class ClientHarness(ABC):
     """
 
     library: ClassVar[str]
-    """The integration's name in CATALOGUE."""
+    """The integration's name."""
     transport: ClassVar[str]
     operation: ClassVar[str]
     """Span name and `operation` label of a request that is answered OK."""

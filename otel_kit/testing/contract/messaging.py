@@ -44,7 +44,7 @@ class Broker(ABC):
 
 class _Harness(ABC):
     library: ClassVar[str]
-    """The integration's name in CATALOGUE."""
+    """The integration's name."""
     transport: ClassVar[str]
 
     def __init__(self, cluster: Broker | None = None, *, topic: str | None = None) -> None:

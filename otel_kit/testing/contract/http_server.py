@@ -1,7 +1,7 @@
 """HTTP servers, asked by a client made of sockets."""
 
-from tests.contract.harness.base import Behaviour, Reply, ServerHarness
-from tests.contract.harness.peer import http_get
+from otel_kit.testing.contract.base import Behaviour, Reply, ServerHarness
+from otel_kit.testing.contract.http_peer import http_get
 
 
 class HttpServer(ServerHarness):

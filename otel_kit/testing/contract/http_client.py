@@ -3,8 +3,8 @@
 import asyncio
 from typing import Self
 
-from tests.contract.harness.base import Behaviour, ClientHarness, Reply
-from tests.contract.harness.peer import HttpPeer
+from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
+from otel_kit.testing.contract.http_peer import HttpPeer
 
 
 class HttpClient(ClientHarness):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from tests.contract.harness.messaging import ConsumerHarness
+from otel_kit.testing.contract.messaging import ConsumerHarness
 
 T = TypeVar("T")
 TIMEOUT = 10.0
