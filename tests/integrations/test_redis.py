@@ -147,7 +147,7 @@ def test_an_entry_known_by_its_content_stays_as_it_is(telemetry: Telemetry) -> N
 
 
 def test_a_replay_reads_what_was_added(telemetry: Telemetry) -> None:
-    """Where nothing is recorded, what the kit has put among the fields is taken out all the same."""
+    """Also where nothing is recorded the kit takes out what it has put among the fields."""
     with client() as reader:
         stream = grouped(reader, {"total": 12})
         with otel_kit.replay():
