@@ -25,6 +25,7 @@ CATALOGUE: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
+    "celery": "celery",
     "circuitbreaker": "circuitbreaker",
     "django": "django",
     "fastapi": "fastapi",

@@ -13,10 +13,9 @@ from weakref import WeakKeyDictionary
 
 from otel_kit.hops import Hop, incoming
 from otel_kit.hops.envelope import unwrap
-from otel_kit.hops.runtime import enveloped
 from otel_kit.integrations._inbound import Batch
 from otel_kit.integrations._redis import SYSTEM, ByClient, integration, text
-from otel_kit.integrations._redis_envelopes import a_send, enclosed
+from otel_kit.integrations._redis_envelopes import a_send, enclosed, opted
 from otel_kit.integrations._redis_pipelines import replied, sent
 from otel_kit.integrations._redis_queues import watching
 from otel_kit.integrations._shape import Call
@@ -54,7 +53,7 @@ class _Pop:
         self._first = text(lists[0]) if lists else ""
         self._moves_to = None if moves_to is None else text(moves_to)
         integration.loops.asked_again(self._popper)
-        queues = [each for each in lists if enveloped(LIST, text(each))]
+        queues = [each for each in lists if opted(LIST, each)]
         if queues:
             watching.of(call.instance).pops(queues)
 
@@ -78,7 +77,7 @@ class _Pop:
     def _opened(self, name: str, value: Any) -> tuple[Any, Hop | None]:
         """The value out of its envelope, and its hop if it is a message."""
         found, context = unwrap(value)
-        if not context and not enveloped(LIST, name):
+        if not context and not opted(LIST, name):
             return value, None
         if self._moves_to is not None and found is not value:
             _moved[self._moves_to, _bytes(found)] = value

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from otel_kit.hops import Hop, incoming, process
 from otel_kit.hops.envelope import unwrap
 from otel_kit.hops.latest import Latest
-from otel_kit.hops.runtime import enveloped
 from otel_kit.integrations._redis import REMEMBERED, SYSTEM, ByClient, integration, text
-from otel_kit.integrations._redis_envelopes import a_send, enclosed
+from otel_kit.integrations._redis_envelopes import a_send, enclosed, opted
 from otel_kit.integrations._redis_pipelines import sent
 from otel_kit.integrations._shape import Call
 
@@ -93,7 +92,7 @@ def _arrived(wrapped: Any, pubsub: Any, args: Any, kwargs: Any) -> tuple[Call, H
         return None
     data, context = unwrap(response[-1])
     subscribed, channel = response[1], response[-2]
-    if not context and not enveloped(PUBSUB, text(subscribed)):
+    if not context and not opted(PUBSUB, subscribed):
         return None
     call["response"] = [*response[:-1], data]
     published = _Published(text(subscribed), context)
