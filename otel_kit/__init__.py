@@ -4,7 +4,7 @@ import otel_kit
 otel_kit.instrument("orders")
 """
 
-from otel_kit import outbox
+from otel_kit import outbox, webhooks
 from otel_kit._instrument import Kit, instrument
 from otel_kit.dead_letters import dead_letter
 from otel_kit.duplicates import duplicate
@@ -54,4 +54,5 @@ __all__ = [
     "step",
     "watch_breaker",
     "watch_queue",
+    "webhooks",
 ]

@@ -8,7 +8,7 @@ from opentelemetry.trace import get_current_span
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import Hop, Runtime, current, origin
-from otel_kit.hops.active import handling
+from otel_kit.hops.around import handling
 from otel_kit.hops.carriers import Pairs
 from otel_kit.hops.hop import Carrier
 from otel_kit.hops.messaging import describe

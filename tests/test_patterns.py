@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
+from tests.webhooks.subscriber import subscriber
 
 CONSUMER, PRODUCER = SpanKind.CONSUMER, SpanKind.PRODUCER
 PAGE = (Path(__file__).parent.parent / "docs/patterns.md").read_text()
@@ -67,3 +68,19 @@ def test_polling(telemetry: Telemetry, tmp_path: Path) -> None:
     defined["poll_many"](handled.extend)
     assert (handled, len(telemetry.spans)) == ([job] * 3, 2)
     assert telemetry.count(names.QUEUE_DURATION, transport="jobs") == 3
+
+
+def test_webhooks(telemetry: Telemetry, tmp_path: Path) -> None:
+    """An event that is refused once is one hop, and comes to its handler once."""
+    defined, handled = run("Webhooks", tmp_path), []
+    event = {"type": "order.paid", "id": "evt-1", "at": 1_790_000_000.0}
+    with subscriber() as peer:
+        peer.answers.append(503)
+        defined["deliver"](event, peer.url)
+    for asked in peer.asked:
+        defined["receive"](asked.headers, asked.body, handled.append)
+
+    assert (handled, len(peer.asked)) == ([event], 2)
+    assert telemetry.count(names.HOP_DURATION, transport="webhook", side="client") == 1
+    assert telemetry.count(names.HOP_DURATION, transport="webhook", client="shop") == 2
+    assert telemetry.count(names.DUPLICATES, destination="order.paid") == 1

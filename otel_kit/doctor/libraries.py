@@ -15,7 +15,7 @@ from otel_kit.settings import Settings
 
 _CHECK = "libraries"
 _CLAUSE: Final = re.compile(r"\s*(>=|<)\s*([0-9.]+)\s*")
-_UNSEEN: Final = (*("aio-pika", "boto3", "confluent-kafka", "grpclib", "nats-py", "pika"),)
+_UNSEEN: Final = ("boto3", "confluent-kafka", "grpclib", "nats-py")
 """Distributions that cross services, and that no integration knows."""
 
 

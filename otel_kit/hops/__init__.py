@@ -1,6 +1,7 @@
 """The core: what a hop is, and the four verbs that record one.  It knows no library."""
 
-from otel_kit.hops.active import ActiveHop, is_own
+from otel_kit.hops.active import ActiveHop
+from otel_kit.hops.around import is_own
 from otel_kit.hops.hop import Hop
 from otel_kit.hops.http import http_request
 from otel_kit.hops.messaging import incoming, outgoing

@@ -46,6 +46,8 @@ class Account:
     hop: Hop
     kind: SpanKind
     operation: str = ""
+    performed: str | None = None
+    """Which of several operations behind a route; empty if it was not one only."""
     server: str = ""
     senders: list[Sender] = field(default_factory=list)
     """Of an inbound hop: one, or one for each message of a batch."""
@@ -56,6 +58,8 @@ class Account:
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
+    told: BaseException | None = None
+    """An error that the answer tells, whatever the status says."""
     answered: bool = False
     """The server said who it is, so it counts the request too."""
     began_at: float = 0.0
@@ -70,11 +74,26 @@ class Account:
         self.attributes = {}
         return self.begun_with
 
+    @property
+    def named(self) -> str:
+        """Name of the span, and the `operation` label."""
+        return self.performed or self.operation
+
+    def perform(self, operation: str, attributes: Mapping[str, Any]) -> None:
+        """Take the name of an operation, or give back that of another one."""
+        if self.performed in (None, operation):
+            self.performed = operation
+            self.attributes.update(attributes)
+            return
+        self.performed = ""
+        for name in attributes:
+            self.attributes.pop(name, None)
+
     # -- who sent it --------------------------------------------------------------------------
 
     def add_sender(self, runtime: "Runtime", said: Inbound, part: Hop) -> None:
         """Name the sender of `part`, on the span too."""
-        client = runtime.peers.client(said.client)
+        client = runtime.peers.client(part.sender or said.client)
         if client != names.UNKNOWN:
             self.attributes.setdefault(names.SPAN_CLIENT, client)
             self.attributes.setdefault(names.PEER_NAME, client)
@@ -99,6 +118,11 @@ class Account:
                 links.append(found)
                 self.attributes.setdefault(names.SPAN_REDRIVEN, origin.attempts_of(found))
 
+    def tried(self, ambient: Context) -> None:
+        """One more request goes out for it: what an earlier one was answered counts no more."""
+        self.status = self.description = None
+        tell_attempt(self.server, ambient)
+
     # -- how it ended -------------------------------------------------------------------------
 
     def outcome(self, error: BaseException | None) -> Outcome:
@@ -113,6 +137,8 @@ class Account:
         error_class = classify(error, default)
         if self.kind is SpanKind.SERVER and error_class not in _OF_A_REQUEST:
             error_class = default  # to the caller, what failed further down is the server's failure
+        if error is self.told and error_class is ErrorClass.CLIENT_ERROR:
+            return outcome._replace(error_class=error_class)  # as with a status that says so
         return outcome._replace(
             error_class=error_class,
             error_type=outcome.error_type or _type_name(error),
@@ -146,8 +172,8 @@ class Account:
             return
         self._add_outcome(outcome)
         span.set_attributes(self.attributes)
-        if self.operation != self.hop.operation:
-            span.update_name(self.operation)
+        if self.named != self.hop.operation:
+            span.update_name(self.named)
         if outcome.failed:
             mark_failed(span, error, self.description)
 
@@ -168,7 +194,7 @@ class Account:
             self.server,
             self.hop.system,
             side,
-            self.operation,
+            self.named,
             outcome.error_class and outcome.error_class.value,
             self._alone(runtime, outcome),
         )
@@ -188,7 +214,7 @@ class Account:
             self.server,
             self.hop.system,
             side,
-            self.operation if part is self.hop else part.operation,
+            self.named if part is self.hop else part.operation,
             outcome.error_class and outcome.error_class.value,
             False,
             said.result,

@@ -119,11 +119,16 @@ class Mapped(MutableMapping[str, str]):
         for name in mapping:
             self._names.setdefault((_text(name) or "").lower(), []).append(name)
 
+    @property
+    def pairs(self) -> list[Pair]:
+        """What is there, as it is, also what cannot be read here."""
+        return list(self.mapping.items())
+
     def some(self, wanted: Collection[str]) -> dict[str, str]:
         """As `Headers.some`; values are read only if there is one."""
         if self._names.keys().isdisjoint(wanted):
             return {}
-        return Headers(list(self.mapping.items())).some(wanted)
+        return Headers(self.pairs).some(wanted)
 
     def __getitem__(self, name: str) -> str:
         return self.some((name,))[name]

@@ -23,6 +23,7 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import (
     INVALID_SPAN,
+    Link,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -43,7 +44,7 @@ TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", baggage.HEADER
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
 W3C = {"tracecontext": (TRACEPARENT, TRACESTATE), "baggage": (BAGGAGE,)}
 """The W3C propagators, by their names in OTEL_PROPAGATORS, and their headers."""
-Result = Literal["continued", "missing", "invalid", "stale"]
+Result = Literal["continued", "missing", "invalid", "stale", "untrusted"]
 
 _OWN_KEYS = (SAGA_ID, SAGA_NAME)
 _HEADER_LENGTH = 4096
@@ -72,6 +73,7 @@ class Inbound(NamedTuple):
 
 MISSING = Inbound("missing")
 INVALID = Inbound("invalid")
+UNTRUSTED = Inbound("untrusted")
 
 
 def inbound(context: Context) -> Inbound:
@@ -91,6 +93,23 @@ def arrival(context: Context) -> Inbound | None:
         return None
     said: Inbound = found[0]
     return said
+
+
+def linked(stranger: SpanContext | None, ambient: Context, links: list[Link]) -> Context:
+    """`ambient` without what a stranger's headers said; what they named is linked.
+
+    The request that brought them may be served in the stranger's trace and baggage already: then
+    that is linked too, and a trace of one's own begins.
+    """
+    values = {**ambient, INBOUND: (UNTRUSTED, INVALID_SPAN)}
+    values.pop(BAGGAGE_KEY, None)
+    if stranger is not None:
+        links.append(Link(stranger))
+        surrounding = get_current_span(ambient).get_span_context()
+        if surrounding.trace_id == stranger.trace_id:
+            links.append(Link(surrounding))
+            values.pop(SPAN)
+    return Context(values)
 
 
 class Propagator(TextMapPropagator):

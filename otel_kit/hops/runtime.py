@@ -55,6 +55,8 @@ class CoreSettings(Protocol):
     @property
     def envelopes(self) -> tuple[str, ...]: ...
     @property
+    def websocket_envelope(self) -> bool: ...
+    @property
     def strict(self) -> bool: ...
 
 
@@ -83,6 +85,7 @@ class Runtime:
         self.service = settings.service_name
         self.strict = settings.strict
         self.envelopes = settings.envelopes
+        self.websocket_envelope = settings.websocket_envelope
         self.propagator = propagator
         projection = Projection(
             semconv=settings.semconv_metrics,

@@ -21,6 +21,7 @@ from otel_kit.integrations._shape import Call, Integration, Undo
 __all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -33,13 +34,16 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "redis": "redis",
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",
+    "strawberry": "strawberry",
     "tenacity": "tenacity",
+    "websockets": "websockets",
     "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
@@ -48,6 +52,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "strawberry": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 
@@ -76,7 +81,13 @@ def load(name: str) -> Integration:
     """The integration of that name.  Imports its library."""
     if name not in CATALOGUE:
         return load_other(name)
-    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    path = f"otel_kit.integrations.{name.replace('-', '_')}"
+    module = importlib.import_module(path)
+    if not hasattr(module, "integration"):
+        # It is being imported, and has just imported the library, which wakes it: whoever imports
+        # it gets the one that is made now.
+        del sys.modules[path]
+        module = importlib.import_module(path)
     found = module.integration
     assert isinstance(found, Integration)
     return found

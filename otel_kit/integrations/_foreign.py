@@ -103,6 +103,8 @@ def read(name: str, kind: SpanKind, attributes: Attributes) -> Reading:
 
 def _message(kind: SpanKind, attributes: Attributes, said: Reading) -> Reading:
     destination = str(first(attributes, _DESTINATION) or "")
+    if said.transport == "rabbitmq":  # aio-pika's has "exchange,routing key", either may be empty
+        destination = ":".join(filter(None, destination.split(",", 1)))
     return said._replace(
         operation=f"{'send' if kind is SpanKind.PRODUCER else 'process'} {destination}".strip(),
         destination=destination,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 import wrapt
 
@@ -31,6 +32,11 @@ class Loop:
     def closed(self, consumer: Any) -> None:
         """`consumer` hands out nothing more."""
         self._integration._guarded(self._integration.loops.closed, consumer)
+
+    def closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
+        """Stands around a function that closes a consumer."""
+        self.closed(consumer)
+        return wrapped(*args, **kwargs)
 
     def hands_out(self, message: M, consumer: Any, source: Any = None) -> M:
         """The message, whose hop begins; `source` hands it out, if not the consumer itself."""
@@ -66,13 +72,24 @@ class OneByOne(Loop):
 class Iterated(Loop):
     """Stands around a function that returns an iterator of messages, asynchronous or not."""
 
+    def __init__(self, integration: "Integration", describe: Describe) -> None:
+        super().__init__(integration, describe)
+        self._iterators: WeakSet[_Messages] = WeakSet()
+
     def __call__(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
-        if self._integration.idle():
+        if self._integration.idle() or not isinstance(result, (Iterator, AsyncIterator)):
             return result
-        if isinstance(result, AsyncIterator):
-            return _AsyncMessages(result, self, consumer)
-        return _Messages(result, self, consumer) if isinstance(result, Iterator) else result
+        kind = _AsyncMessages if isinstance(result, AsyncIterator) else _Messages
+        messages = kind(result, self, consumer)
+        self._iterators.add(messages)
+        return messages
+
+    def closed(self, consumer: Any) -> None:
+        super().closed(consumer)
+        for each in list(self._iterators):
+            if each._self_consumer is consumer:
+                super().closed(each)
 
 
 class _Messages(wrapt.ObjectProxy):  # type: ignore[type-arg]

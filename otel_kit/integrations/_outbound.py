@@ -37,9 +37,9 @@ class Outbound:
         answered: Callable[[ActiveHop, Any], None] | None = None,
         ends: Callable[[ActiveHop, Any], None] | None = None,
         failed: Callable[[ActiveHop, Exception], None] | None = None,
-        encloses: Callable[[Call, Hop], None] | None = None,
         current: bool = True,
         headers: str | None = None,
+        begun: Callable[[ActiveHop, Call], None] | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -47,9 +47,9 @@ class Outbound:
         self._conclude = ends or answered
         self._deferred = ends is not None
         self._failed = failed
-        self._encloses = encloses
         self._current = current
         self._headers = headers
+        self._begun = begun
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         if self._headers is not None and _stands(kwargs.get(self._headers)):
@@ -64,6 +64,7 @@ class Outbound:
             return self._awaited(hop, call, wrapped)
         active = self._verb(hop)
         with active if self._current else active.aside():
+            self._begin(active, call)
             result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)
@@ -78,7 +79,7 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
-            self._enclosed(active, call)
+            self._begin(active, call)
             try:
                 result = await call.proceed(wrapped)
             except Exception as error:
@@ -87,12 +88,11 @@ class Outbound:
             self._concluded(active, result)
             return result
 
-    def _enclosed(self, active: ActiveHop, call: Call) -> None:
-        if self._encloses is not None:
-            self._integration._guarded(self._encloses, call, active.hop)
+    def _begin(self, active: ActiveHop, call: Call) -> None:
+        if self._begun is not None:
+            self._integration._guarded(self._begun, active, call)
 
     def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
-        self._enclosed(active, call)
         try:
             return call.proceed(wrapped)
         except Exception as error:

@@ -4,7 +4,7 @@ import sys
 from typing import Any, Final
 
 from otel_kit.hops import Hop, outgoing
-from otel_kit.hops.active import sending
+from otel_kit.hops.around import sending
 from otel_kit.hops.envelope import wrap
 from otel_kit.hops.runtime import enveloped
 from otel_kit.integrations._redis import SYSTEM, broker, text

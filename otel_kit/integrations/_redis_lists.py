@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from otel_kit.hops import Hop, incoming
+from otel_kit.hops import ActiveHop, Hop, incoming
 from otel_kit.hops.envelope import unwrap
 from otel_kit.integrations._inbound import Batch
 from otel_kit.integrations._redis import SYSTEM, ByClient, integration, text
@@ -27,11 +27,11 @@ _PUSHES = ("lpush", "rpush", "lpushx", "rpushx")
 _MOVED = 1000
 
 
-def enclose_values(call: Call, hop: Hop) -> None:
-    call.map_rest("values", lambda value: enclosed(value, hop))
+def enclose_values(hop: ActiveHop, call: Call) -> None:
+    call.map_rest("values", lambda value: enclosed(value, hop.hop))
 
 
-@integration.sends(*(f"{_LISTS}.{each}" for each in _PUSHES), ends=sent, encloses=enclose_values)
+@integration.sends(*(f"{_LISTS}.{each}" for each in _PUSHES), ends=sent, begun=enclose_values)
 def push(call: Call) -> Hop | None:
     return a_send(LIST, call["name"], call.instance)
 

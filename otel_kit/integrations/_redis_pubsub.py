@@ -10,7 +10,7 @@ the next; a handler, until it returns.  Whoever subscribes by a pattern sees tha
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
-from otel_kit.hops import Hop, incoming, process
+from otel_kit.hops import ActiveHop, Hop, incoming, process
 from otel_kit.hops.envelope import unwrap
 from otel_kit.hops.latest import Latest
 from otel_kit.integrations._redis import REMEMBERED, SYSTEM, ByClient, integration, text
@@ -22,16 +22,16 @@ PUBSUB = "redis-pubsub"
 _PUBSUB = "redis.commands.core:PubSubCommands"
 
 
-def enclose_message(call: Call, hop: Hop) -> None:
-    call["message"] = enclosed(call["message"], hop)
+def enclose_message(hop: ActiveHop, call: Call) -> None:
+    call["message"] = enclosed(call["message"], hop.hop)
 
 
-@integration.sends(f"{_PUBSUB}.publish", ends=sent, encloses=enclose_message)
+@integration.sends(f"{_PUBSUB}.publish", ends=sent, begun=enclose_message)
 def publish(call: Call) -> Hop | None:
     return a_send(PUBSUB, call["channel"], call.instance)
 
 
-@integration.sends(f"{_PUBSUB}.spublish", ends=sent, encloses=enclose_message)
+@integration.sends(f"{_PUBSUB}.spublish", ends=sent, begun=enclose_message)
 def publish_to_shard(call: Call) -> Hop | None:
     return a_send(PUBSUB, call["shard_channel"], call.instance)
 

@@ -75,9 +75,9 @@ class Integration:
         `answered=fn(hop, result)` reads the reply, `failed=fn(hop, error)` what an exception of the
         library's says of it; `ends=fn(hop, result)` means that the returned object ends the hop, by
         `hop.end(error)`, and the function's return does not.  The result of an `__init__` is the
-        object.  `encloses=fn(call, hop)` puts the context, which the hop's carrier has by then,
-        into an argument.  `current=False`: the function lets code of the caller's run, or start,
-        that is no part of the request, so the span is not the current one in it.
+        object.  `begun=fn(hop, call)` may put the context, which the carrier has by then, into an
+        argument.  `current=False`: the function lets code of the caller's run, or start, that is
+        no part of the request, so the span is not the current one in it.
         `headers` names the argument by which a library above passes those that its own hop has
         written: with these very ones the call is that hop, and is not described at all.
         """
@@ -317,14 +317,10 @@ class Integration:
         def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
             around = shape(self, describe)
             self._patches += [Patch(target, around) for target in targets]
-            self._patches += [Patch(target, self._closing) for target in closed]
+            self._patches += [Patch(target, around.closing) for target in closed]
             return describe
 
         return declare
-
-    def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-        self._guarded(self.loops.closed, consumer)
-        return wrapped(*args, **kwargs)
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """The guard: nothing an integration does can reach the application."""

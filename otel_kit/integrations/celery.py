@@ -24,12 +24,13 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from celery import signals, states
+from celery.app.task import Context
 from kombu.exceptions import EncodeError
 from kombu.exceptions import OperationalError as KombuError
 
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop, current, incoming, outgoing, send
-from otel_kit.hops.runtime import receive
+from otel_kit.hops.loops import Taken
 from otel_kit.integrations._celery import SYSTEM, broker, destination, watching
 from otel_kit.integrations._shape import Integration, Undo
 
@@ -120,7 +121,7 @@ def _begin(sending: _Sending, task: str, headers: Any, exchange: Any, routing_ke
 
 # -- running --------------------------------------------------------------------------------------
 
-_running: dict[int, ActiveHop] = {}
+_running: dict[int, Taken] = {}
 """By the identity of the task's request, which lives as long as the run."""
 
 
@@ -130,15 +131,16 @@ def begins(task: Any, **_: Any) -> None:
 
 
 def ends(task: Any, retval: Any = None, state: Any = None, **_: Any) -> None:
-    if (hop := _running.pop(id(task.request), None)) is not None:
-        hop.leave()
-        hop.end(_error(task, retval, state))
+    request = task.request
+    if (taken := _running.pop(id(request), None)) is not None:
+        error = _error(task, retval, state)
+        integration._guarded(integration.loops.returned, request, taken, error)
 
 
 def _run(task: Any, request: Any) -> None:
-    hop = receive(received(task.name, request))
-    _running[id(request)] = hop
-    hop.__enter__()
+    taken = integration.loops.handed_out(request, _hop(task.name, request))
+    if taken is not None:
+        _running[id(request)] = taken
 
 
 def _error(task: Any, retval: Any, state: Any) -> BaseException | None:
@@ -151,8 +153,12 @@ def _error(task: Any, retval: Any, state: Any) -> BaseException | None:
     return retval if failed and not isinstance(retval, tuple(task.throws or ())) else None
 
 
-def received(task: str, request: Any) -> Hop:
-    """The hop of a task's run."""
+@integration.describes(Context)
+def received(request: Any) -> Hop:
+    return _hop(str(getattr(request, "task", "")), request)
+
+
+def _hop(task: str, request: Any) -> Hop:
     info = request.delivery_info or {}
     hop = incoming(
         SYSTEM,

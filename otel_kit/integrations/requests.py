@@ -7,17 +7,23 @@ a copy of the `PreparedRequest`, which the caller may have made, and may send ag
 that hooks see, and that `response.request` is.
 
 A streamed response's hop (`stream=True`) ends with its headers: how long it is read, and whether
-that fails, is not measured, as nobody need ever close it.
+that fails, is not measured, as nobody need ever close it.  Server-sent events are read as they
+come: their hop lasts as long, and counts them.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import requests
+import wrapt
 from requests import exceptions
+from urllib3 import exceptions as urllib3_errors
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.hops.carriers import Mapped
-from otel_kit.integrations._http_client import address, asked, copied
+from otel_kit.integrations._http_client import Reading, address, asked, copied
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -37,6 +43,10 @@ integration = Integration(
         exceptions.InvalidSchema: ErrorClass.CLIENT_ERROR,
         exceptions.InvalidURL: ErrorClass.CLIENT_ERROR,
         exceptions.UnrewindableBodyError: ErrorClass.CLIENT_ERROR,
+        # What ends an event stream, before requests makes one of its own of it.
+        urllib3_errors.ProtocolError: ErrorClass.CONNECTION,
+        urllib3_errors.ReadTimeoutError: ErrorClass.TIMEOUT,
+        urllib3_errors.SSLError: ErrorClass.TLS,
     },
 )
 
@@ -45,6 +55,33 @@ def answered(hop: ActiveHop, response: requests.Response) -> None:
     hop.status(response.status_code)
     if (timing := response.headers.get(names.SERVER_TIMING)) is not None:
         hop.answered(timing, address(response.url))
+    if (reading := Reading.of(hop, response.headers)) is None:
+        return
+    if response._content_consumed:
+        reading.whole(response.content)
+    elif response.raw is not None:
+        response.raw = _Raw(response.raw, reading)
+        hop.defer()
+
+
+class _Raw(wrapt.ObjectProxy):  # type: ignore[type-arg]
+    """urllib3's response, as the hop sees it being read."""
+
+    def __init__(self, raw: Any, reading: Reading) -> None:
+        super().__init__(raw)
+        self._self_reading = reading
+
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        return self._self_reading.parts(self.__wrapped__.stream(*args, **kwargs))
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        return self._self_reading.part(self.__wrapped__.read(*args, **kwargs))
+
+    def close(self) -> None:
+        try:
+            self.__wrapped__.close()
+        finally:
+            self._self_reading.end()
 
 
 def failed(hop: ActiveHop, error: Exception) -> None:

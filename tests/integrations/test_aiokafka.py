@@ -195,20 +195,3 @@ with capture("tested", integrations=["aiokafka"]):
     (headers,) = cluster.received(topic, 1)
     assert sorted(name for name, _ in headers) == ["traceparent", "tracestate", "x-own"]
     cluster.close()
-
-
-def test_uninstall_restores_the_very_same_objects() -> None:
-    """Afterwards aiokafka is made of the objects that it was made of before."""
-    before = patched()
-    with capture("tested", integrations=["aiokafka"]):
-        assert all(before[name] is not now for name, now in patched().items())
-
-    assert all(before[name] is now for name, now in patched().items())
-
-
-def patched() -> dict[str, Any]:
-    consumer, producer = vars(aiokafka.AIOKafkaConsumer), vars(aiokafka.AIOKafkaProducer)
-    return {
-        **{name: consumer[name] for name in ("getone", "getmany", "stop")},
-        "send": producer["send"],
-    }

@@ -88,6 +88,23 @@ def test_a_closed_generator_ends_the_hop(integration: Integration) -> None:
             next(generator)
 
 
+def test_a_closed_consumer_ends_the_hops_of_its_generators(integration: Integration) -> None:
+    """Whoever stops in the midst and closes the consumer has handled the message: only its own."""
+    closed = (f"{LIBRARY}:Client.anything",)
+    integration.processes_iterated(f"{LIBRARY}:Client.messages", closed=closed)(message_hop)
+    with installed(integration) as telemetry:
+        one, other = Client(), Client()
+        generators = [one.messages(), other.messages()]
+        next(generators[0])
+        other.anything()
+        assert ids(telemetry) == []
+        one.anything()
+
+        assert len(ids(telemetry)) == 1
+        assert span_id() == 0
+        assert next(generators[0]) == 2
+
+
 def returned(integration: Integration) -> Any:
     return integration.handed(Client().fetch(), integration, message_hop)
 

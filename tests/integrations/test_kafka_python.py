@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import kafka
 import pytest
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind
@@ -91,18 +90,3 @@ async def test_the_future_is_the_librarys_own(telemetry: Telemetry) -> None:
     assert metadata.topic == harness.topic
     assert called == [metadata]
     assert telemetry.count(names.HOP_DURATION, side="producer") == 1
-
-
-def test_uninstall_restores_the_very_same_objects() -> None:
-    """Afterwards kafka-python is made of the objects that it was made of before."""
-    before = patched()
-    with capture("tested", integrations=["kafka-python"]):
-        assert all(before[name] is not now for name, now in patched().items())
-
-    assert all(before[name] is now for name, now in patched().items())
-
-
-def patched() -> dict[str, Any]:
-    consumer, producer = vars(kafka.KafkaConsumer), vars(kafka.KafkaProducer)
-    names_of_consumer = ("__next__", "poll", "close")
-    return {**{name: consumer[name] for name in names_of_consumer}, "send": producer["send"]}

@@ -4,13 +4,11 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-import urllib3
 from urllib3 import HTTPConnectionPool, PoolManager, ProxyManager, Retry, exceptions
 from urllib3._collections import HTTPHeaderDict
 
 from otel_kit import names
 from otel_kit.testing import capture
-from tests.contract.patched import patched
 from tests.integrations.http_origin import origin
 from tests.integrations.urllib3_calls import CLIENT, Refusing, attributes, hops
 
@@ -202,14 +200,3 @@ def test_what_is_no_request_is_the_librarys_to_refuse() -> None:
         assert refusals() == without
 
     assert telemetry.spans == []
-
-
-def test_uninstall_restores_the_very_same_functions() -> None:
-    """After the kit is off, the classes hold the objects they held before."""
-    targets = ("urllib3:PoolManager.urlopen", "urllib3:HTTPConnectionPool.urlopen")
-    before = [patched(target) for target in targets]
-    with capture(integrations=["urllib3"]):
-        assert all(patched(t) is not old for t, old in zip(targets, before, strict=True))
-
-    assert [patched(target) for target in targets] == before
-    assert urllib3.PoolManager.urlopen is before[0]

@@ -26,6 +26,16 @@ class Behaviour(StrEnum):
     """Never answers."""
     STREAMS = "streams"
     """Answers in several parts."""
+    EVENTS = "events"
+    """Answers with an event stream of three events."""
+    ENDLESS = "endless"
+    """Answers with an event stream that does not end."""
+    BROKEN = "broken"
+    """Answers with an event stream that breaks off."""
+
+
+EVENTS = (b"data: o", b"ne\n\n: still here\n\nid: 2\ndata: two\r", b"\n\r\ndata: three\n\n")
+"""An event stream whose parts are not its events."""
 
 
 class HandlerError(Exception):

@@ -239,7 +239,7 @@ async def test_fifty_handlers_at_once_do_not_mix(subject: Subject, harness: Harn
                 await consumer.deliver(headers)
             inside = await consumer.all_at_once(50, current_span_id)
 
-    spans = {span.context.current_span_id: span.context.trace_id for span in telemetry.spans}
+    spans = {span.context.span_id: span.context.trace_id for span in telemetry.spans}
     assert set(inside) == set(spans)
     assert sorted(spans.values()) == list(range(1, 51))
     assert telemetry.count(names.HOP_DURATION, side="consumer") == 50

@@ -1,7 +1,8 @@
 """HTTP clients against a peer made of sockets."""
 
 import asyncio
-from typing import Self
+from collections.abc import Callable
+from typing import ClassVar, Self
 
 from otel_kit.testing.contract.base import Behaviour, ClientHarness, Reply
 from otel_kit.testing.contract.http_peer import HttpPeer
@@ -12,6 +13,15 @@ class HttpClient(ClientHarness):
 
     transport = "http"
     operation = "GET"
+    broken_error: ClassVar[type[BaseException]]
+    """What reading raises when an event stream breaks off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = b""
+        """What was read of event streams."""
+        self.on_part: Callable[[], None] = lambda: None
+        """Called when a part has been read."""
 
     async def __aenter__(self) -> Self:
         self._peer = HttpPeer(self)
@@ -39,6 +49,19 @@ class HttpClient(ClientHarness):
     async def _get(self, url: str, headers: object, timeout: float) -> Reply:
         raise NotImplementedError
 
+    async def read_events(self, behaviour: Behaviour, *, stop: bytes = b"never") -> None:
+        """Read an event stream as it comes, and leave it when `stop` has arrived."""
+        await self._read_events(f"http://{self.address}/{behaviour}", stop)
+
+    async def _read_events(self, url: str, stop: bytes) -> None:
+        raise NotImplementedError
+
+    def arrived(self, part: bytes, stop: bytes) -> bool:
+        """A part is in the hands of the application: whether it has enough."""
+        self.received += part
+        self.on_part()
+        return stop in self.received
+
 
 class ThreadedHttpClient(HttpClient):
     """A synchronous one, in a thread of its own for each request."""
@@ -48,6 +71,12 @@ class ThreadedHttpClient(HttpClient):
     async def _get(self, url: str, headers: object, timeout: float) -> Reply:
         self._call = asyncio.create_task(asyncio.to_thread(self._got, url, headers, timeout))
         return await asyncio.shield(self._call)
+
+    async def _read_events(self, url: str, stop: bytes) -> None:
+        await asyncio.to_thread(self._read, url, stop)
+
+    def _read(self, url: str, stop: bytes) -> None:
+        raise NotImplementedError
 
     def _got(self, url: str, headers: object, timeout: float) -> Reply:
         raise NotImplementedError

@@ -17,13 +17,23 @@ _OF_MESSAGES = {
 }
 
 
+class Handshake(str):
+    """A transport whose hop opens a connection: no request of the conventions, only ours."""
+
+    __slots__ = ()
+
+
 def durations(telemetry: Telemetry, transport: str, side: str) -> list[Point]:
     """The series of the semantic conventions' duration metric, by its newest or its old name."""
     found = [
         telemetry.points(name)
         for name in _CONVENTIONAL.get((transport, side)) or _OF_MESSAGES[side]
     ]
-    return next(filter(None, found), [])
+    if not isinstance(transport, Handshake):
+        return next(filter(None, found), [])
+    assert not any(found)
+    ours = telemetry.points(names.HOP_DURATION)
+    return [p for p in ours if (p.labels["transport"], p.labels["side"]) == (transport, side)]
 
 
 def edge(telemetry: Telemetry, transport: str, side: str, **labels: Any) -> int:
@@ -39,5 +49,6 @@ def error_type(points: list[Point]) -> object:
         "http.response.status_code",
         "http.status_code",
         "rpc.response.status_code",
+        names.ERROR_CLASS,
     )
     return next((labels[key] for key in keys if key in labels), None)

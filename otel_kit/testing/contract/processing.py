@@ -288,8 +288,8 @@ async def test_what_cannot_be_described_is_handed_out_all_the_same(
     with subject.record(harness.library, strict=False) as telemetry:
         async with harness() as consumer:
             before = await consumer.here(context.get_current)
-            await consumer.deliver(SAMPLED)
             monkeypatch.setattr("otel_kit.hops.messaging.names", None)
+            await consumer.deliver(SAMPLED)
             record = await consumer.next()
             after = await consumer.here(context.get_current)
             monkeypatch.undo()

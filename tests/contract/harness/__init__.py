@@ -8,6 +8,12 @@ from otel_kit.testing.contract.messaging import (
     QueueConsumerHarness,
 )
 from tests.contract.harness import retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.breakers import (
@@ -21,11 +27,20 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.celery import CeleryProducer, CeleryWorker
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
     RedisAsyncReader,
@@ -36,6 +51,12 @@ from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
+from tests.contract.harness.websockets import (
+    WebsocketsAsync,
+    WebsocketsAsyncServer,
+    WebsocketsThread,
+    WebsocketsThreadServer,
+)
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
@@ -46,6 +67,8 @@ CLIENTS: list[type[ClientHarness]] = [
     Urllib3Pool,
     GrpcSync,
     GrpcAio,
+    WebsocketsAsync,
+    WebsocketsThread,
 ]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [
@@ -57,21 +80,35 @@ SERVERS: list[type[ServerHarness]] = [
     DjangoAsgi,
     GrpcSyncServer,
     GrpcAioServer,
+    WebsocketsAsyncServer,
+    WebsocketsThreadServer,
 ]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [
     KafkaPythonProducer,
     AiokafkaProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
     RedisProducer,
     RedisAsyncProducer,
+    CeleryProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
     KafkaPythonConsumer,
     AiokafkaIterated,
     AiokafkaGetone,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
     RedisReader,
     RedisAsyncReader,
+    CeleryWorker,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]

@@ -1,0 +1,122 @@
+"""The opening handshake of a server of websockets: from the request to the answer."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from inspect import isawaitable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from opentelemetry.context import get_current
+
+from otel_kit import names
+from otel_kit.hops import ActiveHop, http_request, serve
+from otel_kit.hops.carriers import Headers
+from otel_kit.hops.envelope import LONGEST
+from otel_kit.hops.http import CONNECTION, operation
+from otel_kit.integrations._patch import Call
+from otel_kit.integrations._websocket import HEADER, Agreement, accepted, answer
+
+AGREEMENTS: WeakKeyDictionary[Any, Agreement] = WeakKeyDictionary()
+"""Of the connections, at either side, whose messages are in envelopes."""
+
+
+def agreed(connection: Any, agreement: Agreement | None) -> None:
+    """Put the connection's messages into envelopes, for which there is room beside the limits."""
+    if agreement is None:
+        return
+    AGREEMENTS[connection] = agreement
+    for limit in ("max_message_size", "max_fragment_size", "max_size"):  # as the version has it
+        size = getattr(connection.protocol, limit, None)
+        if isinstance(size, int):
+            setattr(connection.protocol, limit, size + LONGEST)
+
+
+class Handshake:
+    """Stands in the place of both callbacks of a server's handshake, and calls them."""
+
+    def __init__(self, guard: Callable[..., Any], call: Call) -> None:
+        self._guard = guard
+        self._request, self._response = call["process_request"], call["process_response"]
+        call["process_request"], call["process_response"] = self.requested, self.responding
+        self._hop: ActiveHop | None = None
+        self._error: Exception | None = None
+        """What a callback of the application's raised, of which the library makes an answer."""
+
+    def requested(self, connection: Any, request: Any) -> Any:
+        self._guard(self._begin, connection, request)
+        return None if self._request is None else self._called(self._request, connection, request)
+
+    def _called(self, callback: Callable[..., Any], *args: Any) -> Any:
+        try:
+            result = callback(*args)
+        except Exception as error:
+            self._error = error
+            raise
+        return self._later(result) if isawaitable(result) else result
+
+    async def _later(self, result: Awaitable[Any]) -> Any:
+        try:
+            return await result
+        except Exception as error:
+            self._error = error
+            raise
+
+    def _begin(self, connection: Any, request: Any) -> None:
+        hop = http_request(
+            "GET",
+            carrier=Headers(list(request.headers.raw_items())),
+            scheme="wss" if _secure(connection) else "ws",
+            path=request.path.partition("?")[0],
+        )
+        # It stays current: in the task, or thread, of this connection's handler.
+        self._hop = serve(replace(hop, convention=CONNECTION)).begin(get_current())
+
+    def responding(self, connection: Any, request: Any, response: Any) -> Any:
+        other = self._response and self._called(self._response, connection, request, response)
+        if isawaitable(other):
+            return self._awaited(other, connection, response)
+        self._guard(self._answer, connection, other or response)
+        return other
+
+    async def _awaited(self, other: Any, connection: Any, response: Any) -> Any:
+        answered = await other
+        self._guard(self._answer, connection, answered or response)
+        return answered
+
+    def _answer(self, connection: Any, response: Any) -> None:
+        if self._hop is None:
+            return
+        if (route := _route(connection)) is not None:
+            self._hop.routed(operation("GET", route), {names.HTTP_ROUTE: route})
+        if (reply := self._hop.reply()) is not None:
+            response.headers[names.SERVER_TIMING] = reply
+        offer = connection.request.headers.get_all(HEADER)
+        agreement = accepted(offer[0] if len(offer) == 1 else None, route)
+        if agreement is not None and response.status_code == 101:
+            response.headers[HEADER] = answer(agreement)
+            agreed(connection, agreement)
+
+    def end(self, connection: Any, error: BaseException | None = None) -> None:
+        if self._hop is not None:
+            if connection.response is not None:
+                self._hop.status(connection.response.status_code)
+            self._hop.end(error or self._error)
+            self._error = None  # no cycle for the garbage collector
+
+
+def _route(connection: Any) -> str | None:
+    """The path with its variables' names, where `route` has chosen the handler."""
+    segments = connection.request.path.partition("?")[0].split("/")
+    variables = getattr(connection, "handler_kwargs", None)
+    if variables is None or not {str(value) for value in variables.values()} <= set(segments):
+        return None
+    for name, value in variables.items():
+        segments[segments.index(str(value))] = f"<{name}>"
+    return "/".join(segments)
+
+
+def _secure(connection: Any) -> bool:
+    if (transport := getattr(connection, "transport", None)) is not None:
+        return transport.get_extra_info("ssl_object") is not None
+    return isinstance(connection.socket, ssl.SSLSocket)
