@@ -13,6 +13,7 @@ from celery.contrib.testing.worker import start_worker
 from celery.worker import state
 from kombu.exceptions import EncodeError, OperationalError
 
+from collector.stack.process import HOST, free_port
 from otel_kit.testing.contract.callbacks import CallbackConsumer
 from otel_kit.testing.contract.messaging import Broker, Headers, ProducerHarness
 from tests.gauges.waiting import until
@@ -23,13 +24,16 @@ _VALUE = "value"
 
 
 class CeleryBroker(Broker):
-    """A server, an application, and its one worker, which runs tasks by the harness they are for."""
+    """A server, an application, and its one worker, which runs tasks of all harnesses."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         url = f"redis://{server.address}/0"
         self.app = celery.Celery("contract", broker=url, set_as_current=False)
-        self.app.conf.update(worker_hijack_root_logger=False, broker_connection_retry=False)
+        self.app.conf.update(
+            worker_hijack_root_logger=False,
+            broker_transport_options={"polling_interval": 0.02},  # a new queue is read from then
+        )
         self.harnesses: dict[str, CeleryWorker] = {}
         self._worker: AbstractContextManager[Any] | None = None
 
@@ -128,9 +132,9 @@ class CeleryProducer(OnCelery, ProducerHarness):
         await asyncio.to_thread(self.broker.app.send_task, TASK, (value,), **where)
 
     async def send_refused(self, why: str) -> BaseException:
-        self.broker.server.kill()
+        nobody = celery.Celery(broker=f"amqp://{HOST}:{free_port()}//", set_as_current=False)
         try:
-            self.broker.app.send_task(TASK, (_VALUE,), queue=self.topic, retry=False)
+            nobody.send_task(TASK, (_VALUE,), queue=self.topic, retry=False)
         except OperationalError as error:
             return error
         raise AssertionError("nobody took the message")
