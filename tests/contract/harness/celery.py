@@ -133,6 +133,8 @@ class CeleryProducer(OnCelery, ProducerHarness):
 
     async def send_refused(self, why: str) -> BaseException:
         nobody = celery.Celery(broker=f"amqp://{HOST}:{free_port()}//", set_as_current=False)
+        once = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+        nobody.conf.broker_transport_options = once
         try:
             nobody.send_task(TASK, (_VALUE,), queue=self.topic, retry=False)
         except OperationalError as error:
