@@ -15,12 +15,12 @@ process that is killed (by a hard time limit, say) the hop is lost.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from celery import signals, states
@@ -49,22 +49,17 @@ integration = Integration(
 
 @integration.connects
 def connect() -> Undo:
-    handlers = {
-        signals.before_task_publish: publishes,
-        signals.task_prerun: begins,
-        signals.task_postrun: ends,
-        signals.worker_ready: ready,
-        signals.worker_shutting_down: stops,
-    }
-    for signal, handler in handlers.items():
+    for signal, handler in _HANDLERS.items():
         signal.connect(handler, weak=False)
-
-    def disconnect() -> None:
-        for signal, handler in handlers.items():
-            signal.disconnect(handler)
-        watching.stop()
-
     return disconnect
+
+
+def disconnect() -> None:
+    for signal, handler in _HANDLERS.items():
+        # What runs still has to leave its hop, in its own thread.
+        if handler is not ends or not _running:
+            signal.disconnect(handler)
+    watching.stop()
 
 
 # -- sending --------------------------------------------------------------------------------------
@@ -196,3 +191,12 @@ def ready(sender: Any, **_: Any) -> None:
 
 def stops(**_: Any) -> None:
     watching.stop()
+
+
+_HANDLERS: Final[dict[Any, Callable[..., None]]] = {
+    signals.before_task_publish: publishes,
+    signals.task_prerun: begins,
+    signals.task_postrun: ends,
+    signals.worker_ready: ready,
+    signals.worker_shutting_down: stops,
+}

@@ -37,7 +37,7 @@ class CeleryBroker(Broker):
         self.harnesses: dict[str, CeleryWorker] = {}
         self._worker: AbstractContextManager[Any] | None = None
 
-        @self.app.task(name=TASK, bind=True, acks_late=True)
+        @self.app.task(name=TASK, bind=True, acks_late=True, shared=False)
         def handle(task: Any, value: str) -> None:
             self.harnesses[task.request.delivery_info["routing_key"]].handle(task.request)
 
