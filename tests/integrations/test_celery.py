@@ -9,20 +9,20 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import celery
 import pytest
 from celery import chain, chord, group, signals
-from celery.contrib.testing.worker import start_worker
-from celery.exceptions import Ignore
-from opentelemetry import trace
+from kombu import Queue
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.integrations._celery import destination
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, from_kit
+from tests.contract.harness.celery import shared
 from tests.gauges.waiting import until
 from tests.integrations.redis_clients import client
 from tests.providers.sink import WAIT, Sink
@@ -33,68 +33,16 @@ PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 ROOT = Path(__file__).parents[2]
 
 
-class Expected(Exception):
-    """What a task says that it may raise."""
-
-
-def tasks(app: Any) -> None:
-    """What the application's worker can do."""
-
-    @app.task(name="add", shared=False)
-    def add(one: int, other: int) -> int:
-        return one + other
-
-    @app.task(name="total", shared=False)
-    def total(numbers: list[int]) -> int:
-        return sum(numbers)
-
-    @app.task(name="inside", shared=False)
-    def inside() -> int:
-        return trace.get_current_span().get_span_context().span_id
-
-    @app.task(
-        name="flaky", shared=False, bind=True, autoretry_for=(TimeoutError,), default_retry_delay=0
-    )
-    def flaky(task: Any) -> int:
-        if task.request.retries < 2:
-            raise TimeoutError("the database")
-        return int(task.request.retries)
-
-    @app.task(name="expected", shared=False, throws=(Expected,))
-    def expected() -> None:
-        raise Expected
-
-    @app.task(name="ignored", shared=False)
-    def ignored() -> None:
-        raise Ignore
-
-    @app.task(name="fails", shared=False)
-    def fails() -> None:
-        raise ValueError("on purpose")
-
-
-def application(broker: str) -> Any:
-    app = celery.Celery("shop", broker=broker, set_as_current=False)
-    app.conf.update(
-        result_backend=f"redis://{Redis.shared().address}/1",
-        task_default_queue=f"orders-{uuid.uuid4().hex[:12]}",
-        worker_hijack_root_logger=False,
-        broker_transport_options={"polling_interval": 0.02},
-    )
-    tasks(app)
-    return app
-
-
-@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
-def app(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """An application and its worker, in threads of this process."""
-    redis = request.param == "redis"
-    app = application(f"redis://{Redis.shared().address}/0" if redis else RabbitMQ.shared().url)
-    options = {"pool": "threads", "concurrency": 4, "perform_ping_check": False}
-    with start_worker(app, loglevel="CRITICAL", **options) as worker:
-        app.worker = worker
-        yield app
-    app.close()
+@pytest.fixture(scope="module")
+def app() -> Iterator[Any]:
+    """The application of this process; its worker, in threads, reads a queue of this module's."""
+    broker = shared()
+    broker.worker()
+    queue = broker.app.conf.task_default_queue = broker.topic()
+    assert broker.app.control.add_consumer(queue, reply=True, limit=1, timeout=WAIT)
+    yield broker.app
+    assert broker.app.control.cancel_consumer(queue, reply=True, limit=1, timeout=WAIT)
+    broker.app.backend.result_consumer.stop()
 
 
 @pytest.fixture
@@ -112,7 +60,7 @@ def runs(telemetry: Telemetry, count: int) -> list[Any]:
 
 
 def test_a_task_is_one_send_and_one_run(app: Any, telemetry: Telemetry) -> None:
-    """Named after the task, to its queue, by whichever broker; nothing below makes a second hop."""
+    """Named after the task, to its queue; nothing below makes a second hop."""
     inside = app.tasks["inside"].delay().get(timeout=WAIT)
 
     (run,) = runs(telemetry, 1)
@@ -215,22 +163,35 @@ def test_what_is_run_eagerly_makes_no_hop(app: Any, telemetry: Telemetry) -> Non
     assert [span.name for span in telemetry.spans] == ["order"]
 
 
-def test_depth_of_the_queues_that_a_worker_reads(app: Any) -> None:
-    """What waits in each of them, of whichever broker."""
+class Consumer:
+    """A worker's, as far as its queues go; it reads nothing from them."""
+
+    def __init__(self, app: Any, queue: str) -> None:
+        self.app = app
+        self.task_consumer = SimpleNamespace(queues=[Queue(queue)])
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_depth_of_the_queues_that_a_worker_reads(kind: str) -> None:
+    """What waits in each of them, of either broker, also if it is nothing."""
     queue = f"read-{uuid.uuid4().hex[:12]}"
+    app = celery.Celery("test", broker=url(kind), set_as_current=False)
+    consumer = Consumer(app, queue)
     with capture("tested", integrations=["celery"], metric_interval=50.0) as telemetry:
-        other = application(app.conf.broker_url)
-        options = {"pool": "solo", "perform_ping_check": False, "queues": [queue]}
-        with start_worker(other, loglevel="CRITICAL", **options) as worker:
-            worker.consumer.cancel_task_queue(queue)  # it reads no more, and still counts
-            worker.consumer.task_consumer.queues.append(other.amqp.queues[queue])
-            for _ in range(3):
-                other.send_task("add", (1, 2), queue=queue)
-            # As Celery's own worker says; the one for tests says it otherwise.
-            signals.worker_ready.send(sender=worker.consumer)
-            until(lambda: depth(telemetry, queue) == 3)
-            signals.worker_shutting_down.send(sender="test", sig="TERM", how="warm", exitcode=0)
-            until(lambda: depth(telemetry, queue) is None)
+        for _ in range(3):
+            app.send_task("add", (1, 2), queue=queue, ignore_result=True)
+        signals.worker_ready.send(sender=consumer)
+        until(lambda: depth(telemetry, queue) == 3)
+        with app.connection_for_write() as connection:
+            connection.default_channel.queue_purge(queue)
+        until(lambda: depth(telemetry, queue) == 0)
+        signals.worker_shutting_down.send(sender="test", sig="TERM", how="warm", exitcode=0)
+        until(lambda: depth(telemetry, queue) is None)
+    app.close()
+
+
+def url(kind: str) -> str:
+    return RabbitMQ.shared().url if kind == "rabbitmq" else f"redis://{Redis.shared().address}/0"
 
 
 def depth(telemetry: Telemetry, queue: str) -> float | None:
@@ -255,16 +216,18 @@ def test_where_a_message_goes(exchange: Any, routing_key: Any, said: str) -> Non
 
 WORKER = """
 import os, sys
+import redis
 from celery import Celery
 from opentelemetry import trace
-url = os.environ["BROKER"]
-app = Celery("shop", broker=url + "/0", backend=url + "/1")
+
+app = Celery("shop", broker=os.environ["BROKER"])
 app.conf.update(task_default_queue=os.environ["QUEUE"], broker_connection_retry_on_startup=True)
 
-@app.task(name="orders.pay")
+@app.task(name="orders.pay", ignore_result=True)
 def pay():
     with trace.get_tracer("app").start_as_current_span("work"):
-        return os.getpid()
+        with redis.Redis.from_url(os.environ["DONE"]) as client:
+            client.rpush(os.environ["QUEUE"] + "-done", os.getpid())
 
 if __name__ == "__main__":
     options = ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "ERROR"]
@@ -273,33 +236,37 @@ if __name__ == "__main__":
 RUN = "import sys; from otel_kit._run import run_command; sys.exit(run_command(sys.argv[1:]))"
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_worker_that_is_run_as_it_is(tmp_path: Path, pool: str) -> None:
+@pytest.mark.parametrize(("pool", "kind"), [("prefork", "redis"), ("solo", "rabbitmq")])
+def test_a_worker_that_is_run_as_it_is(tmp_path: Path, pool: str, kind: str) -> None:
     """`otel-kit run` instruments it, whatever runs its tasks, and what they did arrives."""
     sink, program = Sink(), tmp_path / "shop.py"
     program.write_text(WORKER)
-    queue, url = f"orders-{uuid.uuid4().hex[:12]}", f"redis://{Redis.shared().address}"
+    queue = f"orders-{uuid.uuid4().hex[:12]}"
     environment = {
         **os.environ,
-        "BROKER": url,
+        "BROKER": url(kind),
+        "DONE": url("redis"),
         "QUEUE": queue,
         "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
         "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url,
         "OTEL_BSP_SCHEDULE_DELAY": "1000000",  # so that it exports when it ends, and only then
     }
     command = [sys.executable, "-c", RUN, "--", sys.executable, str(program), pool]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path) as worker:
-        app = celery.Celery("test", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False)
-        ran_in = app.send_task("orders.pay", queue=queue, headers=SAMPLED).get(timeout=60)
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+    app = celery.Celery("test", broker=url(kind), set_as_current=False)
+    with subprocess.Popen(command, env=environment, cwd=tmp_path) as worker, client() as user:
+        try:
+            app.send_task("orders.pay", queue=queue, headers=SAMPLED, ignore_result=True)
+            _, ran_in = user.blpop(f"{queue}-done", timeout=WAIT)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(WAIT) == 0
+        finally:
+            worker.kill()
     app.close()
     sink.close()
 
-    assert (ran_in != worker.pid) == (pool == "prefork")
+    assert (int(ran_in) != worker.pid) == (pool == "prefork")
     spans = {span.name: span for span in sink.spans()}
     run, work = spans["process orders.pay"], spans["work"]
     assert int.from_bytes(run.trace_id) == TRACE_ID
     assert int.from_bytes(run.parent_span_id) == SPAN_ID
     assert work.parent_span_id == run.span_id
-    assert client().llen(queue) == 0

@@ -17,6 +17,7 @@ from collector.stack.process import HOST, free_port
 from otel_kit.testing.contract.callbacks import CallbackConsumer
 from otel_kit.testing.contract.messaging import Broker, Headers, ProducerHarness
 from tests.gauges.waiting import until
+from tests.integrations.celery_tasks import register
 from tests.servers.redis import Redis as Server
 
 TASK = "orders.handle"
@@ -28,8 +29,11 @@ class CeleryBroker(Broker):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        url = f"redis://{server.address}/0"
-        self.app = celery.Celery("contract", broker=url, set_as_current=False)
+        url = f"redis://{server.address}"
+        self.app = celery.Celery(
+            "contract", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False
+        )
+        register(self.app)
         self.app.conf.update(
             worker_hijack_root_logger=False,
             broker_transport_options={"polling_interval": 0.02},  # a new queue is read from then
@@ -37,7 +41,7 @@ class CeleryBroker(Broker):
         self.harnesses: dict[str, CeleryWorker] = {}
         self._worker: AbstractContextManager[Any] | None = None
 
-        @self.app.task(name=TASK, bind=True, acks_late=True, shared=False)
+        @self.app.task(name=TASK, bind=True, acks_late=True, ignore_result=True, shared=False)
         def handle(task: Any, value: str) -> None:
             self.harnesses[task.request.delivery_info["routing_key"]].handle(task.request)
 
@@ -58,7 +62,9 @@ class CeleryBroker(Broker):
         return f"orders-{uuid.uuid4().hex[:12]}"
 
     def deliver(self, topic: str, headers: Headers, timestamp_ms: int | None = None) -> None:
-        message = self.app.amqp.as_task_v2(uuid.uuid4().hex, TASK, (_VALUE,), {})
+        message = self.app.amqp.as_task_v2(
+            uuid.uuid4().hex, TASK, (_VALUE,), {}, ignore_result=True
+        )
         own = {name: (value or b"").decode() for name, value in headers}
         with self.app.connection_for_write() as connection:
             self.app.amqp.Producer(connection, auto_declare=False).publish(
