@@ -2,11 +2,10 @@
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from unittest.mock import patch
 
 import pybreaker
 import pytest
@@ -20,6 +19,7 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
+from tests.webhooks.subscriber import Subscriber, subscriber
 
 LIBRARIES = ["aiokafka", "pybreaker", "requests", "tenacity"]
 EVENT = otel_kit.incoming("store", "events", carrier={**SAMPLED, "baggage": "saga.id=o-1"})
@@ -27,45 +27,25 @@ EVENT = otel_kit.incoming("store", "events", carrier={**SAMPLED, "baggage": "sag
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    with capture("orders", integrations=LIBRARIES) as telemetry:
+    """What the application's own tracers make is recorded too, as `instrument()` sees to it."""
+    with (
+        capture("orders", integrations=LIBRARIES) as telemetry,
+        patch.multiple(trace, _TRACER_PROVIDER=telemetry.tracer_provider),
+    ):
         yield telemetry
 
 
 @pytest.fixture
-def asked() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """The address of a server, and the headers of each request to it."""
-    seen: list[dict[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", seen
-        server.shutdown()
-        thread.join()
+def peer() -> Iterator[Subscriber]:
+    with subscriber() as found:
+        yield found
 
 
 def nothing(telemetry: Telemetry) -> bool:
     """Whether neither a span, an event, nor a measurement of a hop or a message was made."""
-    counted = [
-        names.HOP_DURATION,
-        names.QUEUE_DURATION,
-        names.PROPAGATION_MESSAGES,
-        names.DEAD_LETTERS,
-        names.DUPLICATES,
-        names.RETRY_ATTEMPTS,
-        names.BREAKER_REJECTED,
-        names.SAGA_STARTED,
-        names.SAGA_FINISHED,
-    ]
+    messages = (names.QUEUE_DURATION, names.PROPAGATION_MESSAGES, names.DEAD_LETTERS)
+    sagas = (names.SAGA_STARTED, names.SAGA_FINISHED, names.DUPLICATES)
+    counted = (names.HOP_DURATION, names.RETRY_ATTEMPTS, names.BREAKER_REJECTED, *messages, *sagas)
     return telemetry.spans == telemetry.logs == [] and not any(map(telemetry.points, counted))
 
 
@@ -173,31 +153,27 @@ def test_what_is_around_a_replay_is_not_marked(telemetry: Telemetry) -> None:
     assert span.events == ()
 
 
-def test_a_call_goes_out_untouched(
-    telemetry: Telemetry, asked: tuple[str, list[dict[str, str]]]
-) -> None:
+def test_a_call_goes_out_untouched(telemetry: Telemetry, peer: Subscriber) -> None:
     """Without a span and without context, also of the trace and the saga around the replay."""
-    url, seen = asked
     with otel_kit.saga("o-1"), otel_kit.process(EVENT):
         with otel_kit.replay():
-            assert requests.get(url, timeout=10).status_code == 204
-        requests.get(url, timeout=10)
+            assert requests.post(peer.url, timeout=10).status_code == 204
+        requests.post(peer.url, timeout=10)
+    within, after = (asked.headers.keys() for asked in peer.asked)
 
-    assert not {"traceparent", "tracestate", "baggage"} & seen[0].keys()
-    assert {"traceparent", "tracestate", "baggage"} <= seen[1].keys()
+    assert not {"traceparent", "tracestate", "baggage"} & within
+    assert {"traceparent", "tracestate", "baggage"} <= after
     assert telemetry.count(names.HOP_DURATION, side="client") == 1
 
 
-def test_opentelemetrys_own_instrumentations_heed_it(
-    asked: tuple[str, list[dict[str, str]]],
-) -> None:
+def test_opentelemetrys_own_instrumentations_heed_it(peer: Subscriber) -> None:
     """They make no span of a call that goes out within."""
     with capture("orders", integrations=["requests"], prefer="contrib") as telemetry:
         assert RequestsInstrumentor().is_instrumented_by_opentelemetry
         with otel_kit.replay():
-            requests.get(asked[0], timeout=10)
+            requests.post(peer.url, timeout=10)
         assert nothing(telemetry)
-        requests.get(asked[0], timeout=10)
+        requests.post(peer.url, timeout=10)
 
     assert len(telemetry.spans) == 1
 

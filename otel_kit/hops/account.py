@@ -68,6 +68,11 @@ class Account:
     def __post_init__(self) -> None:
         self.operation = self.hop.operation
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is the handling of a message, which `process()` may go on with."""
+        return self.kind is SpanKind.CONSUMER or self.hop.request
+
     def begin(self, saga: Mapping[str, str]) -> Mapping[str, Any]:
         """What the span begins with; `saga` has the attributes of its saga."""
         self.begun_with = {**self.hop.attributes, **self.attributes, **saga}
@@ -229,7 +234,7 @@ class Account:
     def _record_wait(self, runtime: "Runtime", sender: Sender, context: Context) -> None:
         said, client, part = sender
         sent_at = part.sent_at if said.sent_at is None else said.sent_at
-        if self.kind is not SpanKind.CONSUMER or sent_at is None:
+        if self.kind is not SpanKind.CONSUMER or sent_at is None or part.kept:
             return
         if part.due_at is not None:  # whoever was a moment too early has not waited at all
             sent_at = max(sent_at, min(part.due_at, self.began_at))

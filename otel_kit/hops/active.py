@@ -113,7 +113,7 @@ class ActiveHop(Nested):
             finally:
                 self._account.told = None  # no cycle for the garbage collector
                 self.span.end(at)
-            if self.kind is not SpanKind.CONSUMER:
+            if not self._account.is_message:
                 self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
             elif self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
@@ -207,15 +207,12 @@ class ActiveHop(Nested):
         return False
 
     def _begin(self, runtime: "Runtime", ambient: Context) -> bool:
-        if suppressed(ambient, self.kind, self.hop.system):
+        account, hop, twin = self._account, self.hop, self._twin
+        if suppressed(ambient, self.kind, hop.system) or self._stands_already(runtime, ambient):
             return False
-        if self._stands_already(runtime, ambient):
-            return False
-        twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
             return self._join(twin)
-        account = self._account
-        links = list(account.hop.links)
+        links = list(hop.links)
         if twin is not None:  # handled after the loop has moved on, or once more
             account.kind = SpanKind.INTERNAL
             parent = twin._context if isinstance(twin, ActiveHop) else twin
@@ -229,9 +226,8 @@ class ActiveHop(Nested):
             account.operation, context, account.kind, begun_with, links or None
         )
         self._context = self._inside = Context({**context, SPAN: self.span})
-        if account.kind in OUTBOUND and account.hop.carrier is not None:
-            sent = sent_ns(account.hop, account.kind)
-            runtime.propagator.renew(account.hop.carrier, self._context, sent)
+        if account.kind in OUTBOUND and hop.carrier is not None:
+            runtime.propagator.renew(hop.carrier, self._context, sent_ns(hop, account.kind))
         account.began_at, self._began = time.time(), time.perf_counter()
         return True
 
@@ -253,7 +249,7 @@ class ActiveHop(Nested):
             return False
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
-            if same and self.kind is SpanKind.CONSUMER:
+            if same and self._account.is_message:
                 self._take_over(outer)
             return same
         carrier, around = self.hop.carrier, outer.hop.carrier
@@ -264,8 +260,7 @@ class ActiveHop(Nested):
                 self._account.tried(ambient)
             return True
         # Where no header can tell (OTEL_PROPAGATORS=none), a call of the same kind is the same.
-        alike = outer.hop.system == self.hop.system and not outer.ended
-        alike = alike and carrier is not None
+        alike = carrier is not None and outer.hop.system == self.hop.system and not outer.ended
         return alike and around is not None and not wrote(around, span)
 
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:

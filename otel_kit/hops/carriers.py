@@ -165,6 +165,63 @@ class Metadata(Headers):
     __slots__ = ()
 
 
+class Attributes(MutableMapping[str, str]):
+    """`{name: {"DataType": …, "StringValue": …}}`: an SQS or SNS message's, of which ten may be.
+
+    Where there is no room for all, the context comes before what goes with it.
+    """
+
+    __slots__ = ("attributes", "lacked_room")
+    room = 10
+    _ranks = ("traceparent", "tracestate", "baggage")
+
+    def __init__(self, attributes: MutableMapping[str, Any]) -> None:
+        self.attributes = attributes
+        self.lacked_room = False
+
+    def __getitem__(self, name: str) -> str:
+        found = [self.attributes[each] for each in self._named(name)]
+        texts = [
+            each.get("StringValue", each.get("Value")) for each in found if hasattr(each, "get")
+        ]
+        for text in reversed(texts):
+            if (decoded := _text(text)) is not None:
+                return decoded
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        for each in self._named(name):
+            del self.attributes[each]
+        if len(self.attributes) >= self.room:
+            self.lacked_room = True
+            least = self._least(name)
+            if least is None:
+                return
+            del self.attributes[least]
+        self.attributes[name] = {"DataType": "String", "StringValue": value}
+
+    def __delitem__(self, name: str) -> None:
+        found = self._named(name)
+        if not found:
+            raise KeyError(name)
+        for each in found:
+            del self.attributes[each]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({name.lower() for name in self.attributes})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _named(self, name: str) -> list[str]:
+        return [each for each in self.attributes if each.lower() == name]
+
+    def _least(self, name: str) -> str | None:
+        """The one that is to go for `name`, of those that matter less."""
+        less = self._ranks[self._ranks.index(name) + 1 :] if name in self._ranks else ()
+        return next((each for each in reversed(less) if each in self.attributes), None)
+
+
 class Fields(MutableMapping[str, str]):
     """`{field: value}`, str or bytes: an entry of a Redis stream, which has no headers.
 

@@ -63,7 +63,7 @@ class EventStream:
 
     def part(self, part: object) -> None:
         """A part has been sent, or has arrived."""
-        if not self._begun and part:
+        if not self._begun and part and self._hop.span is not None:
             self._begun = True
             self._hop.note(names.SPAN_FIRST_BYTE, self._hop.lasted())
         self.whole(part)
@@ -75,8 +75,6 @@ class EventStream:
             self._hop.note(names.SPAN_EVENTS, self._events.count)
 
 
-def event_stream(hop: ActiveHop, content_type: str | None, *, encoded: bool) -> EventStream | None:
-    """The event stream that a response is by its headers; None if it is anything else."""
-    if not content_type or content_type[: len(TYPE)].lower() != TYPE or hop.span is None:
-        return None
-    return EventStream(hop, encoded=encoded)
+def is_stream(content_type: str) -> bool:
+    """Whether a response of this type is an event stream."""
+    return content_type[: len(TYPE)].lower() == TYPE

@@ -80,6 +80,10 @@ class Hop:
     parts: Sequence["Hop"] = ()
     """The messages of a batch, each with its own carrier; they are linked, not parents."""
     convention: Convention = NO_CONVENTION
+    request: bool = False
+    """A message whose sender waits for the answer: who handles it serves, and is a SERVER."""
+    kept: bool = False
+    """A message that the broker gives to whoever comes, as the latest: its age is no wait."""
     delivery: object = field(default=None, compare=False, repr=False)
     """An object that nothing but this delivery of a message has: the library's record, say."""
 

@@ -64,7 +64,7 @@ class Loops:
         self._sweep()
         if taken in (others := self._open.get(id(consumer), [])):
             others.remove(taken)
-        if error is None and _task() is not None:
+        if error is None and _loop_runs():
             self._rest(taken)
         else:
             _end(taken, error)
@@ -87,13 +87,17 @@ class Loops:
         the error of the message that this task or thread was handling.
         """
         here, error = _taker(), sys.exception()
+        self._sweep(error)  # a loop over a list that it returned is dropped by what leaves it
         for each in self._done(consumer):
             _end(each, error if each.taker() is here else _error_of(each))
 
     def handling(self, consumer: object) -> list[Hop]:
         """What `consumer` handed out and somebody is still handling; from any thread."""
-        taken = list(self._open.get(id(consumer), ()))
-        return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
+        return _handled(list(self._open.get(id(consumer), ())))
+
+    def all_handled(self) -> list[Hop]:
+        """The same of all consumers."""
+        return [hop for taken in list(self._open.values()) for hop in _handled(list(taken))]
 
     def stop(self, crash: BaseException | None = None) -> None:
         """End all that was handed out by anyone; `crash` is what the main thread died of."""
@@ -142,10 +146,11 @@ class Loops:
         # Runs in the garbage collector, in the midst of anything: no span may be ended in here.
         self._dropped.extend(self._open.pop(key, ()))
 
-    def _sweep(self) -> None:
+    def _sweep(self, error: BaseException | None = None) -> None:
+        here = _taker()
         while self._dropped:
             each = self._dropped.popleft()
-            _end(each, _error_of(each))
+            _end(each, error if error and each.taker() is here else _error_of(each))
 
 
 _all: WeakSet[Loops] = WeakSet()
@@ -155,6 +160,10 @@ def stop_all() -> None:
     """End all that was handed out: the process is about to end, of an exception perhaps."""
     for loops in list(_all):
         loops.stop(getattr(sys, "last_value", None))
+
+
+def _handled(taken: list[Taken]) -> list[Hop]:
+    return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
 
 
 def _end(taken: Taken, error: BaseException | None = None) -> None:
@@ -177,6 +186,15 @@ def _error_of(taken: Taken) -> BaseException | None:
 
 def _taker() -> object:
     return _task() or threading.current_thread()
+
+
+def _loop_runs() -> bool:
+    """Also where no task does: a library's handler may be called by the event loop itself."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _task() -> object:

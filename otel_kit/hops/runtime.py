@@ -198,9 +198,13 @@ def process(message: object) -> ActiveHop:
             twin = runtime.handed_out.find(hop)
         except Exception as error:  # the guard: a description of somebody's own
             runtime.broke("process", error)
-    return ActiveHop(runtime, SpanKind.CONSUMER, hop, twin)
+    return ActiveHop(runtime, _handling(hop), hop, twin)
 
 
 def receive(hop: Hop | None) -> ActiveHop:
     """A message that a consumer's loop hands out; also one that was handed out before is new."""
-    return ActiveHop(current(), SpanKind.CONSUMER, hop)
+    return ActiveHop(current(), _handling(hop), hop)
+
+
+def _handling(hop: Hop | None) -> SpanKind:
+    return SpanKind.SERVER if hop is not None and hop.request else SpanKind.CONSUMER

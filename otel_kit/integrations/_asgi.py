@@ -20,7 +20,7 @@ from typing import Any
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
-from otel_kit.hops.event_stream import EventStream, event_stream
+from otel_kit.hops.event_stream import EventStream, is_stream
 from otel_kit.hops.http import CONNECTION, operation
 from otel_kit.integrations import _foreign
 from otel_kit.integrations._asgi_websocket import Connection
@@ -56,12 +56,14 @@ class Seen:
     """The exception that it answers for."""
     events: EventStream | None = None
     """Its answer, if that is one."""
+    gone: bool = False
+    """The server has said that nobody is there to be answered."""
 
     def end(self, hop: ActiveHop, error: BaseException | None = None) -> None:
         """End the request's hop; `error` is what the server is about to see."""
         error = error or self.error
         cut = self.events is not None and not self.events.complete
-        if cut and (error is None or isinstance(error, OSError)):
+        if cut and (error is None or self.gone):
             error = CancelledError()
         self.scope = self.error = self.events = None  # no cycle for the garbage collector
         hop.end(error)
@@ -146,7 +148,9 @@ async def _traced(
             seen.end(active, error)
             raise
         guard(_routed, active, app, seen)
-        seen.end(active)
+        if seen.error is not None or seen.events is not None:
+            seen.end(active)
+        seen.scope = None
 
 
 def _connected(
@@ -162,7 +166,11 @@ def _answering(guard: Guard, hop: ActiveHop, seen: Seen, send: Send) -> Send:
             seen.events = guard(_answer, hop, answer)
             await send(answer)
         else:
-            await send(message)
+            try:
+                await send(message)
+            except OSError:  # as ASGI says since 2.4
+                seen.gone = True
+                raise
             last = guard(_is_last, message)
             if (events := seen.events) is not None:
                 events.part(message.get("body"))
@@ -194,15 +202,16 @@ def _answer(hop: ActiveHop, start: Message) -> EventStream | None:
 
 def _body(hop: ActiveHop, headers: list[Any]) -> EventStream | None:
     """Note the answer's size; the answer, if it is an event stream."""
-    content_type, encoded = "", False
+    streams = False
     for name, value in headers:
-        if len(name) == 14 and name.lower() == b"content-length" and value.isdigit():
+        size = len(name)
+        if size == 14 and name.lower() == b"content-length" and value.isdigit():
             hop.note(names.HTTP_RESPONSE_BODY_SIZE, int(value))
-        elif len(name) == 12 and name.lower() == b"content-type":  # Django writes it in capitals
-            content_type = value.decode("latin-1")
-        elif len(name) == 16 and name.lower() == b"content-encoding":
-            encoded = True
-    return event_stream(hop, content_type, encoded=encoded)
+        elif size == 12 and value[5:6] in b"eE" and name.lower() == b"content-type":
+            streams = is_stream(value.decode("latin-1"))  # nearly all others are out by one letter
+    if not streams:
+        return None
+    return EventStream(hop, encoded=any(n.lower() == b"content-encoding" for n, _ in headers))
 
 
 def _already_traced(app: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from otel_kit.hops import ActiveHop, Hop, http_request
-from otel_kit.hops.event_stream import EventStream, event_stream
+from otel_kit.hops.event_stream import EventStream, is_stream
 from otel_kit.hops.hop import Carrier
 
 Request = TypeVar("Request", bound=Any)
@@ -50,9 +50,9 @@ class Reading:
     @classmethod
     def of(cls, hop: ActiveHop, headers: Any) -> "Reading | None":
         """None if the response is no event stream."""
-        content_type = headers.get("content-type")
-        events = event_stream(hop, content_type, encoded="content-encoding" in headers)
-        return None if events is None else cls(hop, events)
+        if hop.span is None or not is_stream(headers.get("content-type", "")):
+            return None
+        return cls(hop, EventStream(hop, encoded="content-encoding" in headers))
 
     def whole(self, content: bytes) -> None:
         """It has been read already."""

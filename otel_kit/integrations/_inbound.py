@@ -9,6 +9,7 @@ import wrapt
 
 from otel_kit.hops import Hop
 from otel_kit.hops.loops import Taken
+from otel_kit.hops.messaging import Handed
 from otel_kit.integrations._patch import Call
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class _AsyncMessages(_Messages):
         await self.__wrapped__.aclose()
 
 
-class Batch(list[M]):
+class Batch(Handed[M]):
     """A list of messages as a library returns it.
 
     Who iterates over it, for the first time, handles them one by one (`json.dumps` iterates as
@@ -142,8 +143,7 @@ class Batch(list[M]):
         self._unhandled = None
         return messages if unhandled is None else _Messages(messages, *unhandled)
 
-    def at_once(self) -> list[M]:
-        """The messages, which nobody handles one by one any more."""
+    def as_one(self) -> list[M]:
         self._unhandled = None
         return list(super().__iter__())
 

@@ -1,15 +1,20 @@
 """What the Kafka clients share: the shape of a record and of a send, and the protocol's errors."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
+
+from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass
 from otel_kit.gauges.consumers import Message
 from otel_kit.hops import Hop, incoming, outgoing
 from otel_kit.hops.carriers import Pairs
+from otel_kit.hops.hop import Outcome
 from otel_kit.hops.latest import Latest
+from otel_kit.hops.messaging import CONVENTION
 from otel_kit.integrations._shape import Call
 
 SYSTEM = "kafka"
@@ -38,6 +43,28 @@ _BY_NAME = {
     "KafkaUnavailableError": ErrorClass.CONNECTION,
     "Cancelled": ErrorClass.CANCELLED,
 }
+
+
+_LOCAL = {
+    -144: ErrorClass.CLIENT_ERROR,
+    -181: ErrorClass.TLS,
+    -184: ErrorClass.THROTTLED,
+    -193: ErrorClass.DNS,
+    **dict.fromkeys((-166, -185, -192), ErrorClass.TIMEOUT),
+    **dict.fromkeys((-187, -195), ErrorClass.CONNECTION),
+    **dict.fromkeys((-151, -152, -197), ErrorClass.CANCELLED),
+    **dict.fromkeys((-169, -186, -188, -190), ErrorClass.CLIENT_ERROR),
+    **dict.fromkeys((-159, -160, -161, -162, -198, -199), ErrorClass.SERIALIZATION),
+}
+"""librdkafka's own errors, which are no answers of a broker's (`rd_kafka_resp_err_t`)."""
+
+
+def _said(code: Any, kind: SpanKind) -> Outcome:
+    return Outcome(error_class=_BY_CODE.get(code) or _LOCAL.get(code))
+
+
+RDKAFKA = replace(CONVENTION, outcome=_said)
+"""For a client that has one exception for all errors: the hop's status is the error's code."""
 
 
 def error_classes(errors: ModuleType) -> dict[type[BaseException], ErrorClass]:
@@ -78,8 +105,10 @@ class Groups:
 
 def _delivery(record: Any) -> object:
     """A named tuple cannot be referred to weakly: its list of headers stands for it."""
-    headers = record.headers
-    return headers if isinstance(record, tuple) and isinstance(headers, list) else record
+    own, headers = getattr(record, "delivery", None), record.headers
+    if own is None and isinstance(record, tuple) and isinstance(headers, list):
+        own = headers
+    return record if own is None else own
 
 
 def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]) -> Hop:
@@ -88,7 +117,7 @@ def send_hop(call: Call, bootstrap_servers: Any, accepted: Callable[[Any], bool]
     `accepted` tells what the client takes for headers; anything else is left for it to refuse.
     """
     given = call["headers"]
-    headers = list(given or ())
+    headers = list(given.items() if isinstance(given, dict) else given or ())
     if accepted(given):
         call["headers"] = headers
     return outgoing(SYSTEM, call["topic"], carrier=Pairs(headers), broker=_first(bootstrap_servers))

@@ -9,7 +9,7 @@ from opentelemetry.context import get_value
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.keys import HOP
-from otel_kit.integrations._patch import Call
+from otel_kit.integrations._patch import Call, Parameters
 
 if TYPE_CHECKING:
     from otel_kit.integrations._shape import Integration
@@ -38,6 +38,7 @@ class Outbound:
         ends: Callable[[ActiveHop, Any], None] | None = None,
         failed: Callable[[ActiveHop, Exception], None] | None = None,
         current: bool = True,
+        parameters: Parameters | None = None,
         headers: str | None = None,
         begun: Callable[[ActiveHop, Call], None] | None = None,
     ) -> None:
@@ -48,6 +49,7 @@ class Outbound:
         self._deferred = ends is not None
         self._failed = failed
         self._current = current
+        self._parameters = parameters
         self._headers = headers
         self._begun = begun
 
@@ -74,7 +76,7 @@ class Outbound:
     def _described(
         self, wrapped: Any, instance: Any, args: Any, kwargs: Any
     ) -> tuple[Hop | None, Call]:
-        call = Call.of(wrapped, instance, args, kwargs)
+        call = Call.of(wrapped, instance, args, kwargs, self._parameters)
         return self._describe(call), call
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:

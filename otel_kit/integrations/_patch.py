@@ -3,7 +3,7 @@
 import gc
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from types import MethodType
@@ -11,7 +11,11 @@ from typing import Any
 
 import wrapt
 
+from otel_kit.integrations._sealed import opened
+
 Undo = Callable[[], None]
+Parameters = Mapping[str, tuple[int, Any]]
+"""Position and default of each."""
 
 
 class Call:
@@ -24,7 +28,7 @@ class Call:
     __slots__ = ("_args", "_kwargs", "_names", "instance")
 
     def __init__(
-        self, instance: Any, names: dict[str, tuple[int, Any]], args: tuple[Any, ...], kwargs: Any
+        self, instance: Any, names: Parameters, args: tuple[Any, ...], kwargs: Any
     ) -> None:
         self.instance = instance
         self._names = names
@@ -32,15 +36,28 @@ class Call:
         self._kwargs = kwargs
 
     @classmethod
-    def of(cls, wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> "Call":
-        """The call that a wrapper of `wrapped` was given; ValueError if it hides its parameters."""
+    def of(
+        cls,
+        wrapped: Callable[..., Any],
+        instance: Any,
+        args: Any,
+        kwargs: Any,
+        parameters: Parameters | None = None,
+    ) -> "Call":
+        """The call that a wrapper of `wrapped` was given.
+
+        `parameters` are those of a function that hides them, as those written in C do; without,
+        such a one raises ValueError.
+        """
+        if parameters is not None:
+            return cls(instance, parameters, args, kwargs)
         function = getattr(wrapped, "__func__", wrapped)
         names = _known.get(function)
         if names is None:
             names = _known[function] = _parameters(wrapped)
         return cls(instance, names, args, kwargs)
 
-    def __contains__(self, name: object) -> bool:
+    def takes(self, name: str) -> bool:
         """Whether the function has a parameter of that name; not all versions of a library do."""
         return name in self._names
 
@@ -50,10 +67,14 @@ class Call:
         position, default = self._names[name]
         return self._args[position] if position < len(self._args) else default
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the caller gave it."""
+        return name in self._kwargs or self._names[name][0] < len(self._args)
+
     def get(self, name: str, default: Any) -> Any:
         """The argument, or this default in place of the function's if the caller left it out."""
-        passed = name in self._kwargs or self._names[name][0] < len(self._args)
-        return self[name] if passed else default
+        given = name in self
+        return self[name] if given else default
 
     def __setitem__(self, name: str, value: Any) -> None:
         position, _ = self._names[name]
@@ -87,7 +108,12 @@ class Patch:
     plain: bool = False
 
 
-_known: dict[Any, dict[str, tuple[int, Any]]] = {}
+_known: dict[Any, Parameters] = {}
+
+
+def in_order(*names: str) -> Parameters:
+    """The parameters of a function written in C, each None by default."""
+    return {name: (position, None) for position, name in enumerate(names)}
 
 
 class _Open(dict[str, tuple[int, Any]]):
@@ -97,8 +123,7 @@ class _Open(dict[str, tuple[int, Any]]):
         return sys.maxsize, None
 
 
-def _parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
-    """Position and default of each parameter."""
+def _parameters(bound: Callable[..., Any]) -> Parameters:
     found = signature(bound).parameters.values()
     unlimited, kinds = sys.maxsize, {p.kind for p in found}
     # One that takes anything by position as well hides its parameters.
@@ -130,17 +155,19 @@ def applied(patch: Patch) -> Undo:
         wrapper = _read_through(original, patch.around)
     else:
         wrapper = wrapt.FunctionWrapper(original, patch.around, enabled=lambda: live)
-    setattr(parent, attribute, wrapper)
+    with opened(parent):
+        setattr(parent, attribute, wrapper)
 
     def undo() -> None:
         nonlocal live
         live = False
         if vars(parent).get(attribute) is not wrapper:
             return  # somebody has wrapped it since, and ours cannot be taken from within theirs
-        if own is None:
-            delattr(parent, attribute)
-        else:
-            setattr(parent, attribute, own)
+        with opened(parent):
+            if own is None:
+                delattr(parent, attribute)
+            else:
+                setattr(parent, attribute, own)
 
     return undo
 

@@ -15,12 +15,20 @@ from typing import Any, TypeVar
 from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
-from otel_kit.hops.messaging import describes
+from otel_kit.hops.messaging import Description, describes, undescribes
 from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
-from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
+from otel_kit.integrations._patch import (
+    Call,
+    Parameters,
+    Patch,
+    Undo,
+    applied,
+    existing,
+    in_order,
+)
 
-__all__ = ["Call", "Integration", "Undo"]
+__all__ = ["Call", "Integration", "Undo", "in_order"]
 
 M = TypeVar("M")
 
@@ -53,7 +61,7 @@ class Integration:
         self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []
-        self._descriptions: dict[type, Callable[[Any], Hop | None]] = {}
+        self._descriptions: dict[type, Description] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
         self._connections: list[Callable[[], Undo]] = []
@@ -73,13 +81,15 @@ class Integration:
         """`description(call) -> Hop | None` of a function that sends a request.
 
         `answered=fn(hop, result)` reads the reply, `failed=fn(hop, error)` what an exception of the
-        library's says of it; `ends=fn(hop, result)` means that the returned object ends the hop, by
-        `hop.end(error)`, and the function's return does not.  The result of an `__init__` is the
-        object.  `begun=fn(hop, call)` may put the context, which the carrier has by then, into an
-        argument.  `current=False`: the function lets code of the caller's run, or start, that is
-        no part of the request, so the span is not the current one in it.
+        library's says of it; `ends=fn(hop, result)` means that the returned
+        object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
+        an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
+        or start, that is no part of the request, so the span is not the current one in it.
+        `parameters=in_order(…)`: those of a function written in C, which does not tell them.
         `headers` names the argument by which a library above passes those that its own hop has
         written: with these very ones the call is that hop, and is not described at all.
+        `begun=fn(hop, call)` is told when the context has been injected, and may put it into other
+        arguments than headers.
         """
         return self._outbound(call, targets, **options)
 
@@ -117,6 +127,17 @@ class Integration:
 
         return declare
 
+    def processes(self, *targets: str) -> Callable[[Any], Any]:
+        """`description(instance, *arguments) -> Hop | None` of what handles a message itself."""
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            self._patches += [
+                Patch(each, Handlers(self, describe, "", None).call) for each in targets
+            ]
+            return describe
+
+        return declare
+
     def handed(
         self, messages: list[M], consumer: Any, describe: Callable[[Any, Any], Hop | None]
     ) -> list[M]:
@@ -144,16 +165,36 @@ class Integration:
 
         return declare
 
-    def asks(self, *targets: str) -> Callable[[Any], Any]:
+    def asks(self, *targets: str, parameters: Parameters | None = None) -> Callable[[Any], Any]:
         """`fn(call)` is told of a call before it is made; it makes no hop."""
 
         def declare(told: Callable[[Call], None]) -> Callable[[Call], None]:
             def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs)))
+                self._guarded(lambda: told(Call.of(wrapped, instance, args, kwargs, parameters)))
                 return wrapped(*args, **kwargs)
 
             self._patches += [Patch(target, around) for target in targets]
             return told
+
+        return declare
+
+    def amends(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(call)` may write arguments of a call, which makes no hop by that."""
+
+        def declare(amend: Callable[[Call], None]) -> Callable[[Call], None]:
+            def amended(*called: Any) -> Call:
+                call = Call.of(*called)
+                amend(call)
+                return call
+
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                if self.idle():
+                    return wrapped(*args, **kwargs)
+                call = self._guarded(amended, wrapped, instance, args, kwargs)
+                return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)
+
+            self._patches += [Patch(target, around) for target in targets]
+            return amend
 
         return declare
 
@@ -183,9 +224,9 @@ class Integration:
         return declare
 
     def describes(self, message_type: type) -> Callable[[Any], Any]:
-        """`description(message) -> Hop | None`: `otel_kit.process(message)` knows the type."""
+        """`description(message) -> Hop | None`: makes `otel_kit.process(message)` know the type."""
 
-        def declare(describe: Callable[[Any], Hop | None]) -> Callable[[Any], Hop | None]:
+        def declare(describe: Description) -> Description:
             self._descriptions[message_type] = describe
             return describe
 
@@ -233,8 +274,8 @@ class Integration:
 
         def uninstall() -> None:
             self.loops.stop()
-            for message_type in self._descriptions:
-                describes(message_type, None)
+            for message_type, description in self._descriptions.items():
+                undescribes(message_type, description)
             while undo:
                 undo.pop()()
 

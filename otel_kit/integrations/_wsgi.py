@@ -16,7 +16,7 @@ from typing import Any
 
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
-from otel_kit.hops.event_stream import EventStream, event_stream
+from otel_kit.hops.event_stream import EventStream, is_stream
 from otel_kit.hops.http import operation
 from otel_kit.integrations import _foreign
 
@@ -160,15 +160,16 @@ def _with_reply(headers: Any, reply: str) -> list[tuple[str, str]]:
 def _answer(hop: ActiveHop, status: str, headers: list[tuple[str, str]]) -> EventStream | None:
     """Note status and size; the answer, if it is an event stream."""
     hop.status(int(status[:3]))
-    content_type, encoded = "", False
+    streams = False
     for name, value in headers:
-        if len(name) == 14 and name.lower() == "content-length" and value.isdigit():
+        size = len(name)
+        if size == 14 and name.lower() == "content-length" and value.isdigit():
             hop.note(names.HTTP_RESPONSE_BODY_SIZE, int(value))
-        elif len(name) == 12 and name.lower() == "content-type":
-            content_type = value
-        elif len(name) == 16 and name.lower() == "content-encoding":
-            encoded = True
-    return event_stream(hop, content_type, encoded=encoded)
+        elif size == 12 and name.lower() == "content-type":
+            streams = is_stream(value)
+    if not streams:
+        return None
+    return EventStream(hop, encoded=any(n.lower() == "content-encoding" for n, _ in headers))
 
 
 def _is_over(environ: Environ, result: Any) -> bool:

@@ -10,6 +10,7 @@ An iterator is a consumer with a callback of its own, which only fills a buffer:
 """
 
 from copy import copy
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -19,9 +20,11 @@ from aio_pika.queue import QueueIterator
 from aio_pika.robust_queue import RobustQueueIterator
 
 from otel_kit.errors import ErrorClass
+from otel_kit.gauges.asked import Connections
 from otel_kit.hops import Hop
 from otel_kit.hops.latest import Latest
-from otel_kit.integrations._rabbitmq import message_hop, send_hop
+from otel_kit.integrations._aio_pika_queues import depths
+from otel_kit.integrations._rabbitmq import declared, lasts, message_hop, refused, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -65,7 +68,7 @@ def publish(call: Call) -> Hop:
 
 
 def _address(channel: Any) -> str | None:
-    url = (getattr(channel, "_connection", None) or channel.connection).url
+    url = channel._connection.url
     return f"{url.host}:{url.port or 5672}" if url.host else None
 
 
@@ -100,8 +103,9 @@ def got(message: IncomingMessage | None, queue: Any) -> Hop | None:
 @integration.asks("aio_pika.channel:Channel.close", "aio_pika.connection:Connection.close")
 def closed(call: Call) -> None:
     for queue in list(_asked):
-        if call.instance in (queue.channel, getattr(queue.channel, "_connection", None)):
+        if call.instance in (queue.channel, queue.channel._connection):
             integration.loops.closed(queue)
+    connections.forget(call.instance)
 
 
 def _taken(message: IncomingMessage, queue: Any) -> Hop:
@@ -124,3 +128,40 @@ def _described(message: IncomingMessage, queue: str) -> Hop:
         delivery=message.headers,
         delivery_tag=message.delivery_tag,
     )
+
+
+# -- depth --------------------------------------------------------------------------------------
+
+connections = Connections(partial(depths, loops=integration.loops))
+
+
+@integration.asks("aio_pika.queue:Queue.consume")
+def consumes(call: Call) -> None:
+    queue = call.instance
+    if lasts(queue.name):
+        connections.of(queue.channel._connection).add(queue.name, id(queue))
+
+
+@integration.asks("aio_pika.queue:Queue.cancel")
+def cancels(call: Call) -> None:
+    queue = call.instance
+    connections.of(queue.channel._connection).drop(queue.name, id(queue))
+
+
+# -- dead letters -------------------------------------------------------------------------------
+
+
+@integration.asks("aio_pika.queue:Queue.declare")
+def declares(call: Call) -> None:
+    declared(call.instance.name, call.instance.arguments)
+
+
+@integration.asks("aio_pika.message:IncomingMessage.reject")
+def rejects(call: Call) -> None:
+    refused(call.instance.delivery_tag, again=call["requeue"] or call.instance.processed)
+
+
+@integration.asks("aio_pika.message:IncomingMessage.nack")
+def nacks(call: Call) -> None:
+    again = call["requeue"] or call.instance.processed
+    refused(call.instance.delivery_tag, again=again, several=call["multiple"])

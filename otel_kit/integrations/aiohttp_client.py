@@ -81,8 +81,8 @@ def _watched(hop: ActiveHop, reading: Reading, response: aiohttp.ClientResponse)
     content: Any = response.content
     for part in getattr(content, "_buffer", ()):
         reading.part(part)
-    if response.connection is None:
-        return  # all of it is there
+    if response.connection is None or type(content) is not aiohttp.StreamReader:
+        return  # all of it is there, or nothing
 
     def released() -> None:
         _READ.pop(id(content), None)

@@ -23,7 +23,7 @@ from aiohttp import web
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
-from otel_kit.hops.event_stream import EventStream, event_stream
+from otel_kit.hops.event_stream import EventStream, is_stream
 from otel_kit.hops.http import operation
 from otel_kit.integrations._aiohttp import SUPPORTS, upgraded
 from otel_kit.integrations._shape import Call, Integration
@@ -166,9 +166,9 @@ def _answer(hop: ActiveHop, response: web.StreamResponse) -> None:
 def _counted(seen: _Seen, response: Any) -> None:
     """Count the events of an event stream as they are written: nothing else's writes are seen."""
     headers = response.headers
-    encoded = "Content-Encoding" in headers and not response.compression
-    seen.events = event_stream(seen.hop, headers.get("Content-Type"), encoded=encoded)
-    if seen.events is not None:
+    if is_stream(headers.get("Content-Type", "")):
+        encoded = "Content-Encoding" in headers and not response.compression
+        seen.events = EventStream(seen.hop, encoded=encoded)
         response.write = _counting(response.write, seen.events)
 
 

@@ -13,6 +13,7 @@ its headers.
 """
 
 from copy import copy
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,9 +21,11 @@ from pika import BasicProperties, exceptions
 from pika.adapters import blocking_connection as blocking
 
 from otel_kit.errors import ErrorClass
+from otel_kit.gauges.asked import Connections
 from otel_kit.hops import Hop
 from otel_kit.hops.latest import Latest
-from otel_kit.integrations._rabbitmq import message_hop, send_hop
+from otel_kit.integrations._pika_queues import depths
+from otel_kit.integrations._rabbitmq import declared, lasts, message_hop, refused, send_hop
 from otel_kit.integrations._shape import Call, Integration
 
 integration = Integration(
@@ -60,6 +63,7 @@ def _channel(channel: Any) -> Any:
 
 _consumed: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 """The queues of each channel by the consumer's tag."""
+connections = Connections(partial(depths, loops=integration.loops))
 _asked: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """The queue that a channel was last asked for a message of."""
 _deliveries: Latest[tuple[str, Any]] = Latest(1000)
@@ -78,6 +82,21 @@ def _remember(tag: str, call: Call) -> None:
     for ended in queues.keys() - set(call.instance.consumer_tags):
         del queues[ended]
     queues[tag] = call["queue"]
+    if lasts(call["queue"]):
+        connections.of(call.instance.connection).add(call["queue"], tag)
+
+
+@integration.asks(f"{_CHANNEL}.basic_cancel")
+def cancels(call: Call) -> None:
+    tag = call["consumer_tag"]
+    queue = _consumed.get(call.instance, {}).get(tag)
+    if queue is not None:
+        connections.of(call.instance.connection).drop(queue, tag)
+
+
+@integration.asks("pika.connection:Connection.close")
+def closed(call: Call) -> None:
+    connections.forget(call.instance)
 
 
 @integration.asks(f"{_CHANNEL}.basic_get")
@@ -138,3 +157,21 @@ def _described(properties: Any, queue: str, method: Any) -> Hop:
         delivery=properties,
         delivery_tag=getattr(method, "delivery_tag", None),
     )
+
+
+# -- dead letters -------------------------------------------------------------------------------
+
+
+@integration.asks(f"{_CHANNEL}.queue_declare")
+def declares(call: Call) -> None:
+    declared(call["queue"], call["arguments"])
+
+
+@integration.asks(f"{_CHANNEL}.basic_reject")
+def rejects(call: Call) -> None:
+    refused(call["delivery_tag"], again=call["requeue"])
+
+
+@integration.asks(f"{_CHANNEL}.basic_nack")
+def nacks(call: Call) -> None:
+    refused(call["delivery_tag"], again=call["requeue"], several=call["multiple"])

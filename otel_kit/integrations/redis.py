@@ -43,7 +43,7 @@ integration.describes(dict)(_redis_pubsub.received)
 @integration.sends(f"{_STREAMS}.xadd", ends=sent)
 def add(call: Call) -> Hop:
     stream, fields, carrier = text(call["name"]), call["fields"], None
-    by_content = "idmpauto" in call and call["idmpauto"] is not None
+    by_content = call.takes("idmpauto") and call["idmpauto"] is not None
     if enveloped(SYSTEM, stream) and isinstance(fields, dict) and fields and not by_content:
         call["fields"] = fields = dict(fields)
         carrier = Fields(fields)

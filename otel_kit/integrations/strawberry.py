@@ -3,8 +3,11 @@ Strawberry: a GraphQL operation names the hop of the HTTP request that it came i
 
 All operations of a schema have one route, `POST /graphql`: which of them it was is what an operator
 wants to see.  So there is no hop of its own, and none where nobody asks over HTTP, as in a test
-that calls `schema.execute`, or over a WebSocket, whose hop is its handshake.  One extension more,
-by `Schema.get_extensions`, is the innermost: it sees the errors before `MaskErrors` does.
+that calls `schema.execute`, or over a WebSocket, whose hop is its handshake.
+
+Each execution has one of Strawberry's extensions more, the innermost: it sees the errors before
+`MaskErrors` does.  It is added where an execution begins, as some versions keep what
+`Schema.get_extensions` returned for the next.
 
 An answer of status 200 that has errors has failed as if the handler had raised what the resolver
 did; what was the caller's mistake is, as with a status of 4xx, no failure of the span.  Of a
@@ -35,19 +38,19 @@ _within: ContextVar[bool] = ContextVar("otel_kit_graphql", default=False)
 """Whether an operation is under way: those that its resolvers execute are part of it."""
 
 
-@integration.wraps("strawberry.schema.schema:Schema.get_extensions")
-def extensions(wrapped: Any, schema: Any, args: Any, kwargs: Any) -> Any:
-    found, hop = wrapped(*args, **kwargs), serving()
-    if _within.get() or hop is None or hop.hop.convention is not CONVENTION:
-        return found  # nobody's request, or a WebSocket's
-    return [*found, Operation(hop)]
+@integration.observes("strawberry.extensions.runner:SchemaExtensionsRunner.__init__")
+def begins(runner: Any, result: None) -> None:
+    hop = serving()
+    if hop is not None and hop.hop.convention is CONVENTION and not _within.get():
+        runner.extensions = [*runner.extensions, Operation(hop, runner.execution_context)]
 
 
 class Operation(SchemaExtension):
     """Tells the hop of the request about one operation, when it is over."""
 
-    def __init__(self, hop: ActiveHop) -> None:
-        self._hop = hop  # the execution's context is set afterwards, by every version
+    def __init__(self, hop: ActiveHop, execution_context: Any) -> None:
+        self._hop = hop
+        self.execution_context = execution_context
 
     def on_operation(self) -> Iterator[None]:
         _within.set(True)

@@ -13,34 +13,28 @@ peer that lost its envelope, begins a trace of its own.
 """
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from dataclasses import replace
 from inspect import iscoroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import get_value
-from websockets import datastructures, exceptions
+from websockets import exceptions
 
-from otel_kit import names
 from otel_kit.errors import ErrorClass
-from otel_kit.hops import ActiveHop, Hop, call, http_request
-from otel_kit.hops.carriers import Headers
-from otel_kit.hops.http import CONNECTION
-from otel_kit.hops.keys import HOP
-from otel_kit.hops.propagation import BAGGAGE
-from otel_kit.integrations._http_client import asked
+from otel_kit.hops import ActiveHop, Hop, call
 from otel_kit.integrations._shape import Call, Integration
-from otel_kit.integrations._websocket import (
-    HEADER,
-    OFFER,
-    Context,
-    answered,
-    unwrapped,
-    wanted,
-    wrapped,
+from otel_kit.integrations._websocket import Context, unwrapped, wrapped
+from otel_kit.integrations._websockets_handshake import (
+    AGREEMENTS,
+    Handshake,
+    connecting,
+    opened,
+    refused,
+    shaken,
+    shaking,
 )
-from otel_kit.integrations._websockets_server import AGREEMENTS, Handshake, agreed
 
+_NO_ANSWER = vars(exceptions).get("InvalidMessage")
+"""What 14.0 has by that name belongs to the legacy implementation."""
 _ASYNC, _SYNC = "websockets.asyncio", "websockets.sync"
 
 integration = Integration(
@@ -48,40 +42,21 @@ integration = Integration(
     supports="websockets>=14,<18",
     errors={
         exceptions.ConnectionClosed: ErrorClass.CONNECTION,
-        exceptions.InvalidMessage: ErrorClass.CONNECTION,
         exceptions.InvalidHeader: ErrorClass.SERVER_ERROR,
         exceptions.NegotiationError: ErrorClass.SERVER_ERROR,
         exceptions.SecurityError: ErrorClass.SERVER_ERROR,
         exceptions.InvalidURI: ErrorClass.CLIENT_ERROR,
+        **({_NO_ANSWER: ErrorClass.CONNECTION} if _NO_ANSWER else {}),
     },
 )
 
 
-class _Offer(dict[str, str]):
-    """What the hop of a `connect` has its handshakes send."""
-
-
-# -- the client's handshake ----------------------------------------------------------------------
-
-
-def _connecting(uri: str) -> Hop:
-    return replace(asked("GET", uri, _Offer()), convention=CONNECTION)
-
-
-def opened(hop: ActiveHop, connection: Any) -> None:
-    response = connection.response
-    hop.status(response.status_code)
-    hop.answered(",".join(response.headers.get_all(names.SERVER_TIMING)) or None)
-
-
-def refused(hop: ActiveHop, error: Exception) -> None:
-    if isinstance(error, exceptions.InvalidStatus):
-        opened(hop, error)
+# -- handshakes ------------------------------------------------------------------------------------
 
 
 @integration.wraps(f"{_ASYNC}.client:connect.__await__")
-def connecting(wrapped: Any, connect: Any, args: Any, kwargs: Any) -> Any:
-    hop = integration._guarded(_connecting, connect.uri)
+def connecting_in_a_task(wrapped: Any, connect: Any, args: Any, kwargs: Any) -> Any:
+    hop = integration._guarded(connecting, connect.uri)
     return wrapped() if hop is None else _connected(wrapped, hop)
 
 
@@ -97,64 +72,16 @@ def _connected(wrapped: Any, hop: Hop) -> Generator[Any, Any, Any]:
 
 
 @integration.calls(f"{_SYNC}.client:connect", answered=opened, failed=refused)
-def connecting_in_a_thread(call: Call) -> Hop:
-    return _connecting(call["uri"])
+def connecting_in_a_thread(call: Call) -> Hop | None:
+    return connecting(call["uri"])
 
 
-def shaken(hop: ActiveHop, _done: None) -> None:
-    connection: Any = hop.hop.delivery
-    opened(hop, connection)
-    host, port, *_ = _uri(connection)
-    offers, said = (
-        each.headers.get_all(HEADER) for each in (connection.request, connection.response)
-    )
-    said_once = said[0] if len(said) == 1 else None
-    agreed(connection, answered(next(iter(offers), None), said_once, f"{host}:{port}"))
-
-
-@integration.calls(
+integration.calls(
     f"{_ASYNC}.client:ClientConnection.handshake",
     f"{_SYNC}.client:ClientConnection.handshake",
     answered=shaken,
     failed=refused,
-)
-def shaking(call: Call) -> Hop:
-    """None of its own within a `connect`: its headers say that they are of that hop."""
-    given = call["additional_headers"]
-    headers = list(datastructures.Headers(given).raw_items()) if given is not None else []
-    carrier = Headers(headers)
-    for name, value in _offered().items():
-        if name == BAGGAGE and name in carrier:
-            value = f"{value},{carrier[name]}"
-        carrier[name] = value
-    if wanted():
-        headers.append((HEADER, OFFER))
-    call["additional_headers"] = headers
-    host, port, secure, path = _uri(call.instance)
-    hop = http_request(
-        "GET",
-        carrier=carrier,
-        scheme="wss" if secure else "ws",
-        host=host,
-        port=port,
-        url=f"{'wss' if secure else 'ws'}://{host}:{port}{path}",
-    )
-    return replace(hop, convention=CONNECTION, delivery=call.instance)
-
-
-def _offered() -> _Offer:
-    outer = get_value(HOP)
-    carrier = outer.hop.carrier if isinstance(outer, ActiveHop) else None
-    return carrier if isinstance(carrier, _Offer) else _Offer()
-
-
-def _uri(connection: Any) -> tuple[str, int, bool, str]:
-    protocol = connection.protocol
-    uri = getattr(protocol, "uri", None) or protocol.wsuri  # before 15
-    return uri.host, uri.port, uri.secure, uri.path
-
-
-# -- the server's handshake ----------------------------------------------------------------------
+)(shaking)
 
 
 @integration.wraps(

@@ -17,6 +17,8 @@ from otel_kit.outbox._transactions import Pending
 
 _pending: IdentityMap[Pending] = IdentityMap()
 """By connection."""
+_listened: IdentityMap[bool] = IdentityMap()
+"""Engines whose transactions are heard of."""
 
 
 def stamped(destination: str | None = None, *, column: str | None = None) -> Callable[[Any], Any]:
@@ -68,7 +70,9 @@ def _follow(connection: Any, hop: ActiveHop) -> None:
     """End the hop with the transaction of `connection`; at once if nobody tells."""
     try:
         if hop.span is not None and not connection._is_autocommit_isolation():
-            pending = _pending.get(connection) or _listening(connection)
+            _listen(connection.engine)
+            if (pending := _pending.get(connection)) is None:
+                _pending.set(connection, pending := Pending())
             pending.add(hop, _savepoint(connection))
             return
     except Exception as error:
@@ -77,27 +81,33 @@ def _follow(connection: Any, hop: ActiveHop) -> None:
     hop.end()
 
 
-def _listening(connection: Any) -> Pending:
+def _listen(engine: Any) -> None:
+    """Hear of the ends of its transactions: once for all its connections, which are many."""
+    if _listened.get(engine):
+        return
     from sqlalchemy import event
 
-    pending = Pending()
+    event.listen(engine, "commit", _committed)
+    event.listen(engine, "commit_twophase", _committed)
+    event.listen(engine, "rollback", _rolled_back)
+    event.listen(engine, "rollback_twophase", _rolled_back)
+    event.listen(engine, "rollback_savepoint", _rolled_back_to)
+    _listened.set(engine, True)
 
-    def committed(*_: object) -> None:
+
+def _committed(connection: object, *_: object) -> None:
+    if (pending := _pending.get(connection)) is not None:
         pending.committed()
 
-    def rolled_back(*_: object) -> None:
+
+def _rolled_back(connection: object, *_: object) -> None:
+    if (pending := _pending.get(connection)) is not None:
         pending.rolled_back()
 
-    def rolled_back_to(connection: object, name: str, context: object) -> None:
-        pending.rolled_back(_number(name))
 
-    event.listen(connection, "commit", committed)
-    event.listen(connection, "commit_twophase", committed)
-    event.listen(connection, "rollback", rolled_back)
-    event.listen(connection, "rollback_twophase", rolled_back)
-    event.listen(connection, "rollback_savepoint", rolled_back_to)
-    _pending.set(connection, pending)
-    return pending
+def _rolled_back_to(connection: object, name: str, context: object) -> None:
+    if (pending := _pending.get(connection)) is not None:
+        pending.rolled_back(_number(name))
 
 
 def _savepoint(connection: Any) -> int:

@@ -139,6 +139,7 @@ async def served(kind: str, schema: Any) -> AsyncIterator[str]:
         app = {
             "fastapi": lambda: _Asgi(_fastapi(schema)),
             "starlette": lambda: _Asgi(_starlette(schema)),
+            "strawberry-asgi": lambda: _Asgi(strawberry.asgi.GraphQL(schema)),
             "flask": lambda: _Wsgi(_flask(schema)),
             "django": lambda: _Wsgi(WSGIHandler()),
             "django-asgi": lambda: _Asgi(ASGIHandler()),
@@ -160,7 +161,8 @@ def _routes(schema: Any) -> Any:
 
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, MULTIPART_SUBSCRIPTION_PROTOCOL)
 ROUTES = {"starlette": "graphql/", "django-asgi": "graphql-async"}
-KINDS = ["fastapi", "starlette", "flask", "django", "django-asgi", "aiohttp-server"]
+FRAMEWORKS = ["fastapi", "starlette", "flask", "django", "aiohttp-server", "strawberry-asgi"]
+KINDS = [*FRAMEWORKS, "django-asgi"]
 
 
 async def asked(url: str, body: Any, **headers: str) -> Any:

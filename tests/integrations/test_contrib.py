@@ -24,6 +24,7 @@ from otel_kit.testing.contract.messaging import ConsumerHarness, ProducerHarness
 from tests.contract.harness.aio_pika import AioPikaCallback, AioPikaProducer
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
+from tests.contract.harness.confluent_kafka import ConfluentPolled, ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
@@ -125,6 +126,21 @@ async def test_a_message_by_contrib_is_two_edges(
     )
     assert telemetry.count(names.QUEUE_DURATION, destination=topic, **edge) == 1
     assert telemetry.count(names.PROPAGATION_MESSAGES, result="continued", destination=topic) == 1
+
+
+async def test_a_message_by_contribs_confluent_client_is_two_edges() -> None:
+    """It links the message's span to its sender's, and does not say what delivery came to."""
+    with bridged("confluent-kafka") as telemetry:
+        async with ConfluentProducer() as sender, ConfluentPolled(topic=sender.topic) as receiver:
+            await sender.send()
+            await receiver.next()
+
+    topic = sender.topic
+    made_by = {s.instrumentation_scope.name for s in telemetry.spans if s.instrumentation_scope}
+    assert made_by == {scope("confluent-kafka")}
+    assert hops(telemetry, side="producer", server="kafka", operation=f"send {topic}") == 1
+    assert hops(telemetry, side="consumer", operation=f"process {topic}") == 1
+    assert hops(telemetry) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,13 @@ from typing import Any
 
 import aiohttp
 import httpx
+import pytest
 from httpx_sse import aconnect_sse
 from opentelemetry.trace import SpanKind
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from otel_kit import names
@@ -138,3 +140,30 @@ async def test_what_the_reader_does_is_not_in_the_clients_span() -> None:
 
     assert {span.parent for span in telemetry.matching(kind=SpanKind.INTERNAL)} == {None}
     assert len(telemetry.matching(kind=SpanKind.INTERNAL)) > 2
+
+
+async def test_a_server_that_says_that_nobody_is_there() -> None:
+    """As ASGI has it since 2.4: what the framework raises of it is no error of the server's."""
+    arriving = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> Any:
+        return next(arriving, {"type": "http.disconnect"})
+
+    async def send(message: Any) -> None:
+        if b"data" in message.get("body", b""):
+            raise OSError("nobody there")
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b": hello\n\n"
+        yield b"data: 1\n\n"
+
+    async def stream(_: Any) -> Response:
+        return StreamingResponse(parts(), media_type="text/event-stream")
+
+    app = Starlette(routes=[Route("/", stream)])
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "path": "/"}
+    with capture(integrations=["starlette"]) as telemetry, pytest.raises(ClientDisconnect):
+        await app({**scope, "headers": [], "query_string": b""}, receive, send)
+
+    assert attributes(telemetry, SpanKind.SERVER)[names.SPAN_ERROR_CLASS] == "cancelled"
+    assert attributes(telemetry, SpanKind.SERVER)[names.SPAN_EVENTS] == 0

@@ -1,4 +1,4 @@
-"""Lag of Kafka consumers, by both clients, from a real protocol: idle, stalled, paused, gone."""
+"""Lag of Kafka consumers, by each client, from a real protocol: idle, stalled, paused, gone."""
 
 import asyncio
 import time
@@ -11,13 +11,23 @@ from otel_kit import names
 from otel_kit.gauges.readings import readings
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import ConsumerHarness
+from tests.contract.harness import confluent_kafka
 from tests.contract.harness.aiokafka import AiokafkaIterated
+from tests.contract.harness.confluent_kafka import ConfluentConsumed
 from tests.contract.harness.kafka_python import KafkaPythonConsumer
 from tests.gauges.waiting import until
 
-pytestmark = pytest.mark.parametrize(
-    "harness", [KafkaPythonConsumer, AiokafkaIterated], ids=lambda each: each.library
-)
+
+def of(harnesses: list[Any]) -> pytest.MarkDecorator:
+    """Run a test with each of these as `harness`."""
+    return pytest.mark.parametrize("harness", harnesses, ids=lambda each: each.__name__)
+
+
+ASKED: list[Any] = [KafkaPythonConsumer, AiokafkaIterated]
+"""Consumers that can be asked at any time."""
+POLLED: list[Any] = [each for each in confluent_kafka.CONSUMERS if each is not ConfluentConsumed]
+"""Those of which is known what they knew when they were polled."""
+everywhere = of([*ASKED, *POLLED])
 HOUR = 3600.0
 Harness = type[ConsumerHarness]
 
@@ -78,6 +88,7 @@ async def drained(consumer: ConsumerHarness, messages: int) -> None:
     await consumer.nothing()
 
 
+@everywhere
 @pytest.mark.parametrize("grouped", [True, False], ids=["subscribed", "assigned"])
 async def test_an_idle_consumer_has_no_lag(
     harness: Harness, grouped: bool, later: Callable[[float], None]
@@ -93,6 +104,7 @@ async def test_an_idle_consumer_has_no_lag(
             assert lag.seconds == 0
 
 
+@everywhere
 async def test_a_stuck_handler_makes_lag_that_grows_with_the_clock(
     harness: Harness, later: Callable[[float], None]
 ) -> None:
@@ -114,6 +126,7 @@ async def test_a_stuck_handler_makes_lag_that_grows_with_the_clock(
     assert HOUR <= after - before < HOUR + 60
 
 
+@of(ASKED)
 async def test_messages_that_arrive_while_the_handler_is_stuck_are_counted(
     harness: Harness,
 ) -> None:
@@ -128,6 +141,7 @@ async def test_messages_that_arrive_while_the_handler_is_stuck_are_counted(
             await lag.becomes(5, 6)
 
 
+@of(ASKED)
 async def test_a_paused_consumer_has_the_lag_of_what_arrives(
     harness: Harness, later: Callable[[float], None]
 ) -> None:
@@ -157,6 +171,7 @@ async def test_a_paused_consumer_has_the_lag_of_what_arrives(
             await lag.becomes(0, 0)
 
 
+@everywhere
 async def test_a_batch_is_lag_until_the_next_is_asked_for(harness: Harness) -> None:
     """Whoever polls works through what it got, and says so by polling again."""
     with recording(harness) as telemetry:
@@ -174,6 +189,7 @@ async def test_a_batch_is_lag_until_the_next_is_asked_for(harness: Harness) -> N
     assert waiting >= 1
 
 
+@everywhere
 async def test_what_is_committed_is_handled(harness: Harness) -> None:
     """A handler that commits and then sleeps has handled its message."""
     with recording(harness) as telemetry:
@@ -186,6 +202,7 @@ async def test_what_is_committed_is_handled(harness: Harness) -> None:
             await lag.becomes(0, 0)
 
 
+@everywhere
 async def test_a_closed_consumer_has_no_series(harness: Harness) -> None:
     """What nobody knows any more is not reported."""
     with recording(harness) as telemetry:
@@ -198,6 +215,7 @@ async def test_a_closed_consumer_has_no_series(harness: Harness) -> None:
         assert lag.seconds is None
 
 
+@everywhere
 async def test_partitions_that_are_taken_away_have_no_series(harness: Harness) -> None:
     """The lag of a partition is that of its present consumer."""
     with recording(harness) as telemetry:
@@ -210,6 +228,7 @@ async def test_partitions_that_are_taken_away_have_no_series(harness: Harness) -
             assert lag() == (None, None)
 
 
+@everywhere
 async def test_a_consumer_that_was_made_before_the_kit_is_watched_too(harness: Harness) -> None:
     """Instrumenting late loses nothing but what was before."""
     async with harness(grouped=True) as consumer:
@@ -221,6 +240,7 @@ async def test_a_consumer_that_was_made_before_the_kit_is_watched_too(harness: H
             await lag.becomes(0, 1)
 
 
+@of(ASKED)
 async def test_a_consumer_that_another_instrumentation_traces_is_watched_too(
     harness: Harness,
 ) -> None:
@@ -233,3 +253,53 @@ async def test_a_consumer_that_another_instrumentation_traces_is_watched_too(
             await consumer.deliver()
             await consumer.next()
             await lag.becomes(1, 1)
+
+
+@of(POLLED)
+async def test_what_arrives_while_nobody_polls_is_not_known(
+    harness: Harness, later: Callable[[float], None]
+) -> None:
+    """What was known when the handler got stuck stays, and its oldest message grows old."""
+    with recording(harness) as telemetry:
+        async with harness(grouped=True) as consumer:
+            lag = Lag(telemetry, consumer)
+            await consumer.deliver()
+            await consumer.next()
+            await consumer.deliver()
+            later(HOUR)
+
+            assert lag() == (0, 1)
+            assert HOUR <= (lag.seconds or 0) < HOUR + 60
+
+
+@of(POLLED)
+async def test_what_a_paused_consumer_does_not_fetch_is_not_known(
+    harness: Harness, later: Callable[[float], None]
+) -> None:
+    """After a while nothing is said of it, rather than that nothing waits."""
+    with capture(integrations=(harness.library,), metric_interval=5000.0) as telemetry:
+        async with harness(grouped=True) as consumer:
+            lag = Lag(telemetry, consumer)
+            await drained(consumer, 1)
+            fetching = lag()
+            await consumer.pause()
+            later(HOUR)
+            paused = lag()
+            await consumer.resume()
+            await consumer.nothing()
+
+            assert (fetching, paused, lag()) == ((0, 0), (None, None), (0, 0))
+
+
+@of(POLLED)
+async def test_a_consumer_that_contrib_traces_is_watched_too(harness: Harness) -> None:
+    """Its hops are not ours; what was handed out last is being handled until it polls again."""
+    options: Any = {"integrations": (harness.library,), "metric_interval": 50.0}
+    with capture(prefer="contrib", **options) as telemetry:
+        async with harness(grouped=True) as consumer:
+            lag = Lag(telemetry, consumer)
+            await consumer.deliver()
+            await consumer.next()
+            assert lag() == (0, 1)
+            await consumer.nothing()
+            assert lag() == (0, 0)

@@ -1,5 +1,6 @@
 """The one shape of an integration, against a library of awkward shapes."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -231,3 +232,33 @@ def test_arguments_have_names_however_they_were_passed() -> None:
     assert by_name.proceed(lambda *a, **k: (a, k)) == ((), {"topic": "orders", "headers": [1]})
     assert by_position.proceed(lambda *a, **k: (a, k)) == (("orders", [1]), {})
     assert given == {"topic": "orders"}
+
+
+async def test_an_argument_may_be_amended(integration: Integration) -> None:
+    """The library gets what was written, and there is no hop; a mistake of ours changes nothing."""
+
+    def amend(call: Call) -> None:
+        call["topic"] = f"{call['topic']} amended"
+        if "bad" in call["topic"]:
+            raise ValueError("ours")
+
+    integration.amends(f"{LIBRARY}:Client.ask")(amend)
+    with installed(integration, strict=False) as telemetry:
+        assert await Client().ask("orders") == "orders amended"
+        assert await Client().ask(topic="bad") == "bad"
+    assert await Client().ask("orders") == "orders"
+    assert telemetry.spans == []
+
+
+async def test_a_library_may_handle_its_message_itself(integration: Integration) -> None:
+    """What it calls for that is within the hop; what is no message, is not."""
+
+    def message_hop(client: Client, topic: str) -> Hop | None:
+        return None if topic == "ping" else incoming("test", topic, carrier={})
+
+    integration.processes(f"{LIBRARY}:Client.ask")(message_hop)
+    with installed(integration) as telemetry:
+        assert [await Client().ask(topic) for topic in ("ping", "orders")] == ["ping", "orders"]
+        await asyncio.sleep(0)
+
+    assert telemetry.span().name == "process orders"

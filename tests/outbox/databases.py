@@ -12,15 +12,15 @@ class Database:
     """A file; each connection is the driver's own, and begins a transaction by itself."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.place = path
 
     @property
     def url(self) -> str:
         """For SQLAlchemy."""
-        return f"sqlite:///{self._path}"
+        return f"sqlite:///{self.place}"
 
     def connect(self) -> Any:
-        return sqlite3.connect(self._path)
+        return sqlite3.connect(self.place)
 
     def sql(self, statement: str) -> str:
         """With this driver's placeholders and types."""
@@ -32,6 +32,7 @@ class Served(Database):
 
     def __init__(self, server: PostgreSQL) -> None:
         self._server = server
+        self.place = server.place
 
     @property
     def url(self) -> str:

@@ -1,6 +1,5 @@
 """How the hop of a row ends is told by the block around its transaction."""
 
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -10,16 +9,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import otel_kit
 from otel_kit import names
-from otel_kit.testing import Telemetry, capture
+from otel_kit.testing import Telemetry
 from tests.outbox.databases import Database
 
 INSERT = "INSERT INTO outbox (topic, headers) VALUES ({p}, {p})"
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    with capture("orders", integrations=["requests"]) as telemetry:
-        yield telemetry
 
 
 def insert(database: Database, connection: Any, topic: str = "created") -> None:

@@ -53,7 +53,12 @@ class PostgreSQL(Server):
 
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         """A connection of the driver's."""
-        return psycopg.connect(host=HOST, port=self.port, user=_USER, dbname=_USER)
+        return psycopg.connect(self.place)
+
+    @property
+    def place(self) -> str:
+        """For the driver."""
+        return f"host={HOST} port={self.port} user={_USER} dbname={_USER}"
 
     @property
     def url(self) -> str:

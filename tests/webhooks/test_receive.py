@@ -1,14 +1,10 @@
-"""The receiver's side of a webhook: who sent it, how long it took, and whether to go on with it."""
+"""The receiver's side of a webhook: who sent it, how long it took, whether it came before."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import django.http
-import flask
 import multidict
 import pytest
 import requests
@@ -18,18 +14,17 @@ import werkzeug.serving
 from opentelemetry import context
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
-from standardwebhooks import Webhook, WebhookVerificationError
 
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
+from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID
+from tests.webhooks.receiver import BODY, WEBHOOK, post, served
+from tests.webhooks.spans import attributes, id_of, parent_of
 from tests.webhooks.subscriber import subscriber
 
-BODY = b'{"type":"order.paid","data":{"id":7}}'
 CLIENT, CONSUMER, SERVER = SpanKind.CLIENT, SpanKind.CONSUMER, SpanKind.SERVER
 LIBRARIES = ["flask", "requests", "tenacity"]
-WEBHOOK = Webhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 STRANGER = {**SAMPLED, "baggage": "saga.id=theirs,tenant=theirs"}
 
 
@@ -39,58 +34,8 @@ def telemetry() -> Iterator[Telemetry]:
         yield telemetry
 
 
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
-def id_of(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.span_id
-
-
-def parent_of(span: ReadableSpan) -> int | None:
-    return span.parent and span.parent.span_id
-
-
 def links_of(span: ReadableSpan) -> list[int]:
     return [link.context.span_id for link in span.links]
-
-
-@contextmanager
-def served(handle: Callable[[Mapping[str, str]], None]) -> Iterator[str]:
-    """The address of a Flask application that verifies what comes, and lets `handle` have it."""
-    app = flask.Flask("receiver")
-
-    @app.post("/hooks")
-    def hooks() -> tuple[str, int]:
-        try:
-            WEBHOOK.verify(flask.request.get_data(), dict(flask.request.headers))
-        except WebhookVerificationError:
-            return "", 401
-        handle(flask.request.headers)
-        return "", 204
-
-    server = werkzeug.serving.make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hooks"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def post(url: str, headers: Mapping[str, str], id: str = "evt-1") -> requests.Response:  # noqa: A002
-    """Sign as Standard Webhooks has it, and send."""
-    now = datetime.now(UTC)
-    signed = {
-        **headers,
-        "webhook-id": id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": WEBHOOK.sign(id, now, BODY.decode()),
-    }
-    return requests.post(url, data=BODY, headers=signed, timeout=10)
 
 
 def test_one_trace_from_the_sender_to_the_handler() -> None:
@@ -157,69 +102,6 @@ def test_a_framework_serves_each_attempt(telemetry: Telemetry) -> None:
     assert attributes(sent)[names.PEER_NAME] == "billing"
     assert telemetry.count(names.HOP_DURATION, transport="http", side="server") == 2
     assert telemetry.count(names.HOP_DURATION, transport="http", side="client") == 0
-
-
-def test_a_strangers_context_is_linked_to(telemetry: Telemetry) -> None:
-    """Also where the framework's span has gone on with it; it goes no further."""
-    seen: list[Any] = []
-
-    def handle(headers: Mapping[str, str]) -> None:
-        receiving = otel_kit.webhooks.receive(headers, "order.paid", trusted=False, sender="bank")
-        with (
-            receiving,
-            otel_kit.call(
-                otel_kit.http_request("GET", carrier=(sent := {}), scheme="http", host="ledger")
-            ),
-        ):
-            seen.extend([otel_kit.current_saga(), "baggage" in sent])
-
-    with served(handle) as url, otel_kit.replay():  # of what the test sends itself, nothing is told
-        post(url, STRANGER)
-    request, event, below = (telemetry.span(kind=kind) for kind in (SERVER, CONSUMER, CLIENT))
-
-    assert seen == [None, False]
-    assert parent_of(request) == SPAN_ID
-    assert event.parent is None
-    assert event.context.trace_id != TRACE_ID
-    assert links_of(event) == [SPAN_ID, id_of(request)]
-    assert parent_of(below) == id_of(event)
-    assert names.SAGA_ID not in attributes(event)
-    assert attributes(event)[names.SPAN_PROPAGATION] == "untrusted"
-    assert telemetry.count(names.HOP_DURATION, client="bank", transport="webhook") == 1
-    assert telemetry.count(names.PROPAGATION_MESSAGES, transport="webhook") == 0
-
-
-def test_what_is_around_stays_the_parent_if_it_is_ones_own(telemetry: Telemetry) -> None:
-    """Such as a request whose headers a gateway has taken off."""
-    tracer = telemetry.tracer_provider.get_tracer("test")
-    receiving = otel_kit.webhooks.receive(STRANGER, "order.paid", trusted=False)
-    with tracer.start_as_current_span("own") as own, receiving:
-        pass
-    event = telemetry.span(kind=CONSUMER)
-
-    assert parent_of(event) == own.get_span_context().span_id
-    assert links_of(event) == [SPAN_ID]
-
-
-def test_a_stranger_without_context_is_nobodys_loss(telemetry: Telemetry) -> None:
-    """Nothing is linked, and nothing is counted as lost."""
-    with otel_kit.webhooks.receive({}, "order.paid", trusted=False):
-        pass
-    event = telemetry.span(kind=CONSUMER)
-
-    assert (event.parent, event.links) == (None, ())
-    assert telemetry.points(names.PROPAGATION_MESSAGES) == []
-    assert telemetry.count(names.HOP_DURATION, client="unknown") == 1
-
-
-def test_the_sender_is_who_signed(telemetry: Telemetry) -> None:
-    """Whatever its headers say; the trace goes on all the same."""
-    named = {**SAMPLED, "tracestate": f"otelkit=c:somebody;p:{SPAN_ID:016x}"}
-    with otel_kit.webhooks.receive(named, "order.paid", sender="bank"):
-        pass
-
-    assert attributes(telemetry.span(kind=CONSUMER))[names.SPAN_CLIENT] == "bank"
-    assert telemetry.count(names.PROPAGATION_MESSAGES, client="bank", result="continued") == 1
 
 
 def test_an_event_that_comes_twice_is_a_duplicate(telemetry: Telemetry) -> None:

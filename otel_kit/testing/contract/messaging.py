@@ -209,6 +209,10 @@ class LogConsumerHarness(ConsumerHarness):
         self.group = f"group-of-{self.topic}" if grouped else None
         """With a group the consumer subscribes; without, its partition is assigned to it."""
 
+    def headers(self, message: Any) -> Headers:
+        """The message's headers, as the application reads them."""
+        return [tuple(header) for header in message.headers]
+
     @abstractmethod
     async def rewind(self) -> None:
         """Start again with the first message."""

@@ -50,7 +50,7 @@ async def refusal(producer: ProducerHarness, headers: object) -> str | None:
     """What the library says to these headers."""
     try:
         await producer.send(headers=headers)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, producer.unsendable[1]) as error:
         return f"{type(error).__name__}: {error}"
     return None
 

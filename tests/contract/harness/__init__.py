@@ -7,7 +7,7 @@ from otel_kit.testing.contract.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
-from tests.contract.harness import retries
+from tests.contract.harness import confluent_kafka, retries
 from tests.contract.harness.aio_pika import (
     AioPikaCallback,
     AioPikaGet,
@@ -28,11 +28,22 @@ from tests.contract.harness.breakers import (
     PybreakerBlock,
 )
 from tests.contract.harness.celery import CeleryProducer, CeleryWorker
+from tests.contract.harness.confluent_kafka import ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.nats import (
+    NatsCallback,
+    NatsFetch,
+    NatsIterated,
+    NatsNextMsg,
+    NatsProducer,
+    NatsPush,
+    NatsStreamProducer,
+)
+from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
 from tests.contract.harness.pika import (
     PikaAsyncioProducer,
     PikaBlockingProducer,
@@ -49,7 +60,16 @@ from tests.contract.harness.redis import (
 )
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
+from tests.contract.harness.sqs import (
+    AiobotocoreConsumer,
+    AiobotocoreProducer,
+    Boto3Consumer,
+    Boto3Producer,
+    BotocoreConsumer,
+    BotocoreProducer,
+)
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.strawberry import StrawberryAsgi
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 from tests.contract.harness.websockets import (
     WebsocketsAsync,
@@ -78,6 +98,7 @@ SERVERS: list[type[ServerHarness]] = [
     Flask,
     DjangoWsgi,
     DjangoAsgi,
+    StrawberryAsgi,
     GrpcSyncServer,
     GrpcAioServer,
     WebsocketsAsyncServer,
@@ -87,6 +108,13 @@ SERVERS: list[type[ServerHarness]] = [
 PRODUCERS: list[type[ProducerHarness]] = [
     KafkaPythonProducer,
     AiokafkaProducer,
+    NatsProducer,
+    NatsStreamProducer,
+    PahoProducer,
+    ConfluentProducer,
+    BotocoreProducer,
+    Boto3Producer,
+    AiobotocoreProducer,
     AioPikaProducer,
     PikaBlockingProducer,
     PikaAsyncioProducer,
@@ -99,6 +127,16 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     KafkaPythonConsumer,
     AiokafkaIterated,
     AiokafkaGetone,
+    NatsIterated,
+    NatsNextMsg,
+    NatsCallback,
+    NatsPush,
+    NatsFetch,
+    PahoConsumer,
+    *confluent_kafka.CONSUMERS,
+    BotocoreConsumer,
+    Boto3Consumer,
+    AiobotocoreConsumer,
     AioPikaCallback,
     AioPikaIterated,
     AioPikaGet,

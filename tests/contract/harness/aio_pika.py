@@ -69,11 +69,17 @@ class _Consumer(OnRabbitMQ, QueueConsumerHarness):
 
     message: Any
 
+    def __init__(self, *args: Any, prefetch: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prefetch = prefetch
+
     async def open(self) -> None:
         self.connection = await aio_pika.connect_robust(
             self.broker.server.url, reconnect_interval=0.1
         )
         channel = await self.connection.channel()
+        if self.prefetch:
+            await channel.set_qos(prefetch_count=self.prefetch)
         self.queue = await channel.get_queue(self.topic)
         await self.consume()
 

@@ -10,8 +10,8 @@ import uuid
 from functools import cache
 from typing import Any, ClassVar
 
-import confluent_kafka
-import confluent_kafka.cimpl
+from confluent_kafka import cimpl
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from otel_kit.testing.contract.messaging import Broker, Headers
 
@@ -26,7 +26,7 @@ _PRODUCER = 0
 
 @cache
 def _librdkafka() -> ctypes.CDLL:
-    library = ctypes.CDLL(confluent_kafka.cimpl.__file__)
+    library = ctypes.CDLL(cimpl.__file__)
     for name, result in (
         ("rd_kafka_conf_new", ctypes.c_void_p),
         ("rd_kafka_new", ctypes.c_void_p),
@@ -53,7 +53,8 @@ class Kafka(Broker):
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
         found = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster)
         self.bootstrap: str = found.decode()
-        self._producer = confluent_kafka.Producer({"bootstrap.servers": self.bootstrap})
+        # The type itself: OpenTelemetry's instrumentation puts another in its place.
+        self._producer = cimpl.Producer({"bootstrap.servers": self.bootstrap})
 
     def close(self) -> None:
         """Stop the broker; everything in it is gone."""
@@ -77,17 +78,19 @@ class Kafka(Broker):
     def deliver(self, topic: str, headers: Headers, timestamp_ms: int | None = None) -> None:
         """Put a message into a topic; returns when the broker has it."""
         options = {} if timestamp_ms is None else {"timestamp": timestamp_ms}
-        self._producer.produce(topic, b"value", headers=headers, **options)
-        assert self._producer.flush(10) == 0
+        with suppress_instrumentation():
+            self._producer.produce(topic, b"value", headers=headers, **options)
+            assert self._producer.flush(10) == 0
 
     def received(self, topic: str, count: int) -> list[Headers]:
         """The headers of the first `count` messages of a topic."""
-        consumer: Any = confluent_kafka.Consumer(
+        consumer: Any = cimpl.Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": "unused", "fetch.wait.max.ms": 10}
         )
         try:
-            consumer.assign([confluent_kafka.TopicPartition(topic, 0, 0)])
-            messages = [consumer.poll(10) for _ in range(count)]
+            with suppress_instrumentation():
+                consumer.assign([cimpl.TopicPartition(topic, 0, 0)])
+                messages = [consumer.poll(10) for _ in range(count)]
             assert None not in messages, "a message is missing"
             return [message.headers() or [] for message in messages]
         finally:

@@ -162,6 +162,10 @@ class _Consumer(OnRabbitMQ, QueueConsumerHarness):
     channel: Any
     delivery_tag: int
 
+    def __init__(self, *args: Any, prefetch: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prefetch = prefetch
+
     def value(self, message: Any) -> bytes:
         return self._values[id(message)]
 
@@ -198,8 +202,9 @@ class _Loop(_Consumer):
         await self.here(self._connect)
 
     def _connect(self) -> None:
-        self._connection = pika.BlockingConnection(self.parameters())
-        self.channel = self._connection.channel()
+        self.connection = pika.BlockingConnection(self.parameters())
+        self.channel = self.connection.channel()
+        self.channel.basic_qos(prefetch_count=self.prefetch)
 
     async def here(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
@@ -215,8 +220,8 @@ class _Loop(_Consumer):
         await self.here(self._close)
 
     def _close(self) -> None:
-        if self._connection.is_open:
-            self._connection.close()
+        if self.connection.is_open:
+            self.connection.close()
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
@@ -246,7 +251,7 @@ class PikaConsume(_Loop):
 
     async def nothing(self) -> None:
         def ask() -> None:
-            other = self._connection.channel()
+            other = self.connection.channel()
             assert next(other.consume(self.topic, inactivity_timeout=0.02)) == (None, None, None)
 
         await self.here(ask)

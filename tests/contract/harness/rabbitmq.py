@@ -69,6 +69,10 @@ class Rabbit(Broker):
         with self._channel() as channel:
             return int(channel.queue_declare(topic, passive=True).message_count)
 
+    def delete(self, topic: str) -> None:
+        with self._channel() as channel:
+            channel.queue_delete(topic)
+
     def close(self) -> None:
         """It goes on: the next scenario finds it as good as new."""
 

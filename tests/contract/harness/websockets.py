@@ -1,6 +1,7 @@
 """websockets: the handshakes of its clients and servers, with asyncio and with threads."""
 
 import asyncio
+import select
 import threading
 from base64 import b64encode
 from typing import Any, ClassVar, Self
@@ -138,6 +139,7 @@ class WebsocketsAsyncServer(_Server):
 class WebsocketsThreadServer(_Server):
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._threads: list[threading.Thread] = []
         self._server = websockets.sync.server.serve(
             self.handle, "127.0.0.1", 0, process_request=self.answer
         )
@@ -151,14 +153,24 @@ class WebsocketsThreadServer(_Server):
 
     async def settled(self) -> None:
         await asyncio.to_thread(self._server.shutdown)
-        await asyncio.to_thread(self._serving.join)
+        for thread in (self._serving, *self._threads):  # the library's own waits for none before 17
+            await asyncio.to_thread(thread.join)
 
     def answer(self, connection: Any, request: Any) -> Any:
+        self._threads.append(threading.current_thread())
         response = self.asked(connection, request)
         asyncio.run_coroutine_threadsafe(self._requested(), self._loop).result()
         if request.path.endswith(Behaviour.SILENT):
-            connection.recv_events_thread.join()
+            self._until_hung_up(connection)
         return response
+
+    def _until_hung_up(self, connection: Any) -> None:
+        if connection.protocol_mutex.locked():  # before 17: by this very thread
+            poll = select.poll()
+            poll.register(connection.socket, select.POLLRDHUP)
+            poll.poll()
+        else:
+            connection.recv_events_thread.join()
 
     async def _requested(self) -> None:
         """`on_request` belongs to the event loop: the handler waits for it there."""

@@ -1,4 +1,4 @@
-"""The opening handshake of a server of websockets: from the request to the answer."""
+"""The opening handshake of websockets: what its client sends, and what its server makes of that."""
 
 import ssl
 from collections.abc import Awaitable, Callable
@@ -7,15 +7,27 @@ from inspect import isawaitable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import get_current
+from opentelemetry.context import get_current, get_value
+from websockets import datastructures, exceptions
 
 from otel_kit import names
-from otel_kit.hops import ActiveHop, http_request, serve
+from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import Headers
 from otel_kit.hops.envelope import LONGEST
 from otel_kit.hops.http import CONNECTION, operation
+from otel_kit.hops.keys import HOP
+from otel_kit.hops.propagation import BAGGAGE
+from otel_kit.integrations._http_client import asked
 from otel_kit.integrations._patch import Call
-from otel_kit.integrations._websocket import HEADER, Agreement, accepted, answer
+from otel_kit.integrations._websocket import (
+    HEADER,
+    OFFER,
+    Agreement,
+    accepted,
+    answer,
+    answered,
+    wanted,
+)
 
 AGREEMENTS: WeakKeyDictionary[Any, Agreement] = WeakKeyDictionary()
 """Of the connections, at either side, whose messages are in envelopes."""
@@ -30,6 +42,86 @@ def agreed(connection: Any, agreement: Agreement | None) -> None:
         size = getattr(connection.protocol, limit, None)
         if isinstance(size, int):
             setattr(connection.protocol, limit, size + LONGEST)
+
+
+# -- the client ------------------------------------------------------------------------------------
+
+
+class _Offer(dict[str, str]):
+    """What the hop of a `connect` has its handshakes send."""
+
+
+def connecting(uri: str) -> Hop | None:
+    """The hop of a `connect`; None if the library will refuse the URI."""
+    try:
+        return replace(asked("GET", uri, _Offer()), convention=CONNECTION)
+    except ValueError:
+        return None
+
+
+def opened(hop: ActiveHop, connection: Any) -> None:
+    """The server has let the client in."""
+    host, port, *_ = _uri(connection)
+    _answered(hop, connection.response, f"{host}:{port}")
+
+
+def refused(hop: ActiveHop, error: Exception) -> None:
+    """The handshake has failed: by the server's answer, or without one."""
+    if isinstance(error, exceptions.InvalidStatus):
+        _answered(hop, error.response, None)
+
+
+def _answered(hop: ActiveHop, response: Any, address: str | None) -> None:
+    hop.status(response.status_code)
+    hop.answered(",".join(response.headers.get_all(names.SERVER_TIMING)) or None, address)
+
+
+def shaking(call: Call) -> Hop:
+    """The hop of a client's handshake; none of its own within a `connect`, whose headers it has."""
+    given = call["additional_headers"]
+    headers = list(datastructures.Headers(given).raw_items()) if given is not None else []
+    carrier = Headers(headers)
+    for name, value in _offered().items():
+        both = name == BAGGAGE and name in carrier
+        carrier[name] = f"{value},{carrier[name]}" if both else value
+    if wanted():
+        headers.append((HEADER, OFFER))
+    call["additional_headers"] = headers
+    host, port, secure, path = _uri(call.instance)
+    scheme = "wss" if secure else "ws"
+    url = f"{scheme}://{host}:{port}{path}"
+    hop = http_request("GET", carrier=carrier, scheme=scheme, host=host, port=port, url=url)
+    return replace(hop, convention=CONNECTION, delivery=call.instance)
+
+
+def shaken(hop: ActiveHop, _done: None) -> None:
+    """The client's handshake has come to its end: what was agreed upon?"""
+    connection: Any = hop.hop.delivery
+    opened(hop, connection)
+    host, port, *_ = _uri(connection)
+    offered, said = _once(connection.request), _once(connection.response)
+    agreed(connection, answered(offered, said, f"{host}:{port}"))
+
+
+def _offered() -> _Offer:
+    outer = get_value(HOP)
+    carrier = outer.hop.carrier if isinstance(outer, ActiveHop) else None
+    return carrier if isinstance(carrier, _Offer) else _Offer()
+
+
+def _uri(connection: Any) -> tuple[str, int, bool, str]:
+    protocol = connection.protocol
+    uri = getattr(protocol, "uri", None) or protocol.wsuri  # before 15
+    return uri.host, uri.port, uri.secure, uri.path
+
+
+def _once(message: Any) -> str | None:
+    """Our header of a request or a response; None if it has not just one."""
+    said = message.headers.get_all(HEADER)
+    return said[0] if len(said) == 1 else None
+
+
+# -- the server ------------------------------------------------------------------------------------
 
 
 class Handshake:
@@ -80,9 +172,9 @@ class Handshake:
         return other
 
     async def _awaited(self, other: Any, connection: Any, response: Any) -> Any:
-        answered = await other
-        self._guard(self._answer, connection, answered or response)
-        return answered
+        changed = await other
+        self._guard(self._answer, connection, changed or response)
+        return changed
 
     def _answer(self, connection: Any, response: Any) -> None:
         if self._hop is None:
@@ -91,8 +183,7 @@ class Handshake:
             self._hop.routed(operation("GET", route), {names.HTTP_ROUTE: route})
         if (reply := self._hop.reply()) is not None:
             response.headers[names.SERVER_TIMING] = reply
-        offer = connection.request.headers.get_all(HEADER)
-        agreement = accepted(offer[0] if len(offer) == 1 else None, route)
+        agreement = accepted(_once(connection.request), route)
         if agreement is not None and response.status_code == 101:
             response.headers[HEADER] = answer(agreement)
             agreed(connection, agreement)
@@ -109,9 +200,11 @@ def _route(connection: Any) -> str | None:
     """The path with its variables' names, where `route` has chosen the handler."""
     segments = connection.request.path.partition("?")[0].split("/")
     variables = getattr(connection, "handler_kwargs", None)
-    if variables is None or not {str(value) for value in variables.values()} <= set(segments):
+    if variables is None:
         return None
     for name, value in variables.items():
+        if str(value) not in segments:  # a rule's default, or a part of a segment
+            return None
         segments[segments.index(str(value))] = f"<{name}>"
     return "/".join(segments)
 
