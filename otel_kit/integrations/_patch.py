@@ -83,6 +83,15 @@ class Call:
         else:
             self._kwargs = {**self._kwargs, name: value}
 
+    def rest(self, name: str) -> tuple[Any, ...]:
+        """The arguments that `*name` takes."""
+        return self._args[self._names[name][0] :]
+
+    def map_rest(self, name: str, function: Callable[[Any], Any]) -> None:
+        """Replace each of the arguments that `*name` takes."""
+        position, _ = self._names[name]
+        self._args = (*self._args[:position], *map(function, self.rest(name)))
+
     def proceed(self, wrapped: Callable[..., Any]) -> Any:
         return wrapped(*self._args, **self._kwargs)
 

@@ -64,6 +64,7 @@ class Integration:
         self._descriptions: dict[type, Description] = {}
         self._finders: list[tuple[tuple[type, ...], Callable[[Any], None]]] = []
         self._sides: list[Integration] = []
+        self._connections: list[Callable[[], Undo]] = []
         self.loops = Loops()
         """What its consumers handed out one by one and is being handled."""
 
@@ -256,6 +257,11 @@ class Integration:
         """
         self._patches.append(Patch(target, replacement, plain=True))
 
+    def connects(self, connect: Callable[[], Undo]) -> Callable[[], Undo]:
+        """`connect()` is called at installation; what it returns takes it back: signals, say."""
+        self._connections.append(connect)
+        return connect
+
     # -- life -----------------------------------------------------------------------------------
 
     def install(self) -> Undo:
@@ -276,6 +282,7 @@ class Integration:
         try:
             for part in (self, *self._sides):
                 undo.extend(applied(patch) for patch in part._patches)
+                undo.extend(connect() for connect in part._connections)
         except (ImportError, AttributeError):
             uninstall()
             raise

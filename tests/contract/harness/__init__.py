@@ -27,6 +27,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.celery import CeleryProducer, CeleryWorker
 from tests.contract.harness.confluent_kafka import ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
@@ -50,6 +51,12 @@ from tests.contract.harness.pika import (
     PikaConsume,
     PikaGet,
     PikaSelect,
+)
+from tests.contract.harness.redis import (
+    RedisAsyncProducer,
+    RedisAsyncReader,
+    RedisProducer,
+    RedisReader,
 )
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
@@ -111,6 +118,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     AioPikaProducer,
     PikaBlockingProducer,
     PikaAsyncioProducer,
+    RedisProducer,
+    RedisAsyncProducer,
+    CeleryProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -134,6 +144,9 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     PikaSelect,
     PikaConsume,
     PikaGet,
+    RedisReader,
+    RedisAsyncReader,
+    CeleryWorker,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
