@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from otel_kit.hops.carriers import Attributes, BytesPairs, Headers, Mapped, Metadata, Pairs
+from otel_kit.hops.carriers import (
+    Attributes,
+    BytesPairs,
+    Fields,
+    Headers,
+    Mapped,
+    Metadata,
+    Pairs,
+)
 from otel_kit.hops.propagation import Propagator, inbound
 
 
@@ -130,6 +138,26 @@ def test_several_are_read_in_one_pass_as_each_by_itself(view: type[Headers]) -> 
 
     assert headers.some(wanted) == {name: headers[name] for name in wanted if name in headers}
     assert set(headers.some(wanted)) == {"traceparent", "tracestate"}
+
+
+def test_fields_of_an_entry_say_what_was_added() -> None:
+    """A field of the application's is renewed in place; what is added is marked as such."""
+    fields: dict[object, object] = {b"total": b"12", b"tracestate": b"its=own"}
+    view = Fields(fields)
+    view["tracestate"] = "a=b"
+    view["traceparent"] = "00"
+    view["baggage"] = "c=d"
+
+    assert fields == {
+        b"total": b"12",
+        b"tracestate": "a=b",
+        "traceparent": "00",
+        "otelkit": "traceparent,baggage",
+        "baggage": "c=d",
+    }
+    known = ("traceparent", "tracestate", "baggage")
+    assert view.added(known) == ["traceparent", "baggage", "otelkit"]
+    assert sorted(view) == ["baggage", "otelkit", "total", "traceparent", "tracestate"]
 
 
 def test_attributes_are_read_in_either_shape() -> None:

@@ -31,6 +31,7 @@ from tests.servers.redis import Redis
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 ROOT = Path(__file__).parents[2]
+PATIENTLY = {"timeout": WAIT, "interval": 0.01}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,6 @@ def app() -> Iterator[Any]:
     assert broker.app.control.add_consumer(queue, reply=True, limit=1, timeout=WAIT)
     yield broker.app
     assert broker.app.control.cancel_consumer(queue, reply=True, limit=1, timeout=WAIT)
-    broker.app.backend.result_consumer.stop()
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def runs(telemetry: Telemetry, count: int) -> list[Any]:
 
 def test_a_task_is_one_send_and_one_run(app: Any, telemetry: Telemetry) -> None:
     """Named after the task, to its queue; nothing below makes a second hop."""
-    inside = app.tasks["inside"].delay().get(timeout=WAIT)
+    inside = app.tasks["inside"].delay().get(**PATIENTLY)
 
     (run,) = runs(telemetry, 1)
     sent = telemetry.span(kind=PRODUCER)
@@ -78,7 +78,7 @@ def test_a_task_is_one_send_and_one_run(app: Any, telemetry: Telemetry) -> None:
 def test_a_chain_is_one_trace(app: Any, telemetry: Telemetry) -> None:
     """The next of a chain is sent by the run of the one before."""
     add = app.tasks["add"]
-    assert chain(add.s(1, 2), add.s(3), add.s(4)).apply_async().get(timeout=WAIT) == 10
+    assert chain(add.s(1, 2), add.s(3), add.s(4)).apply_async().get(**PATIENTLY) == 10
 
     found = {span.context.span_id: span for span in runs(telemetry, 3)}
     assert len({span.context.trace_id for span in found.values()}) == 1
@@ -92,7 +92,7 @@ def test_a_chord_is_one_trace(app: Any, telemetry: Telemetry) -> None:
     add, total = app.tasks["add"], app.tasks["total"]
     tracer = telemetry.tracer_provider.get_tracer("app")
     with tracer.start_as_current_span("order") as order:
-        found = chord(group(add.s(1, 2), add.s(3, 4)), total.s()).apply_async().get(timeout=WAIT)
+        found = chord(group(add.s(1, 2), add.s(3, 4)), total.s()).apply_async().get(**PATIENTLY)
 
     assert found == 10
     assert {run.context.trace_id for run in runs(telemetry, 3)} == {
@@ -102,7 +102,7 @@ def test_a_chord_is_one_trace(app: Any, telemetry: Telemetry) -> None:
 
 def test_each_attempt_is_a_hop(app: Any, telemetry: Telemetry) -> None:
     """A retry is sent by the attempt that failed, which ends with what it failed of."""
-    assert app.tasks["flaky"].delay().get(timeout=WAIT) == 2
+    assert app.tasks["flaky"].delay().get(**PATIENTLY) == 2
 
     attempts = runs(telemetry, 3)
     assert len({span.context.trace_id for span in attempts}) == 1
@@ -122,7 +122,7 @@ def test_what_a_task_may_do_is_no_error(app: Any, telemetry: Telemetry, task: st
 def test_a_task_that_fails_is_an_error(app: Any, telemetry: Telemetry) -> None:
     """The caller gets its exception, and so does the span."""
     with pytest.raises(ValueError, match="on purpose"):
-        app.tasks["fails"].delay().get(timeout=WAIT)
+        app.tasks["fails"].delay().get(**PATIENTLY)
 
     (run,) = runs(telemetry, 1)
     assert run.status.status_code is StatusCode.ERROR
@@ -135,7 +135,8 @@ def test_a_wait_that_was_asked_for_is_no_dwell(app: Any, telemetry: Telemetry) -
     due = datetime.now(UTC) - timedelta(seconds=5)
     message = app.amqp.as_task_v2(uuid.uuid4().hex, "add", (1, 2), {}, eta=due)
     with app.producer_or_acquire() as producer:
-        app.amqp.send_task_message(producer, "add", message, headers=sent)
+        queue = app.conf.task_default_queue
+        app.amqp.send_task_message(producer, "add", message, queue=queue, headers=sent)
 
     runs(telemetry, 1)
     (dwell,) = telemetry.points(names.QUEUE_DURATION, client="shop")

@@ -29,12 +29,11 @@ class CeleryBroker(Broker):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        url = f"redis://{server.address}"
-        self.app = celery.Celery(
-            "contract", broker=f"{url}/0", backend=f"{url}/1", set_as_current=False
-        )
+        url = f"redis://{server.address}/0"
+        self.app = celery.Celery("contract", broker=url, set_as_current=False)
         register(self.app)
         self.app.conf.update(
+            result_backend="cache+memory://",  # others leave sockets to the garbage collector
             worker_hijack_root_logger=False,
             broker_transport_options={"polling_interval": 0.02},  # a new queue is read from then
         )
