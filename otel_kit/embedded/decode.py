@@ -11,7 +11,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData, ScopeLogs
 
@@ -24,7 +23,6 @@ from otel_kit.embedded.span_views import INDEXED, PACKED
 
 __all__ = [
     "ExportLogsServiceRequest",
-    "ExportMetricsServiceRequest",
     "ExportTraceServiceRequest",
     "index_logs",
     "index_traces",
@@ -43,7 +41,7 @@ _NO_SPAN: Final = bytes(8)
 
 
 def parse(kind: type[M], body: bytes) -> M:
-    """The request in `body`; raises Malformed or TooLarge."""
+    """The request that `body` is; raises Malformed or TooLarge."""
     check_elements(body, kind)
     try:
         return kind.FromString(body)
@@ -51,9 +49,10 @@ def parse(kind: type[M], body: bytes) -> M:
         raise Malformed(f"the body is not a protobuf {kind.__name__}: {error}") from error
 
 
-def index_traces(request: ExportTraceServiceRequest) -> TraceBatch:
-    """Validate, group and index the spans of one request."""
-    batch, packer, body = TraceBatch(), _Packer(), request.SerializeToString()
+def index_traces(body: bytes) -> TraceBatch:
+    """Validate, group and index the spans of one request; raises Malformed or TooLarge."""
+    parse(ExportTraceServiceRequest, body)  # for its faults: below it is read in other ways
+    batch, packer = TraceBatch(), _Packer()
     packed, indexed = PACKED.FromString(body), INDEXED.FromString(body)
     for group, facts in zip(packed.resource_spans, indexed.resource_spans, strict=True):
         service = otlp.service_name(group.resource)[:MAX_NAME]
@@ -150,10 +149,13 @@ class _Packer:
         return self._blocks
 
 
-def index_logs(request: ExportLogsServiceRequest) -> LogBatch:
-    """Validate, group and index the log records of one request; one block for each scope."""
+def index_logs(body: bytes) -> LogBatch:
+    """Validate, group and index the log records of one request; one block for each scope.
+
+    Raises Malformed or TooLarge.
+    """
     batch = LogBatch()
-    for group in request.resource_logs:
+    for group in parse(ExportLogsServiceRequest, body).resource_logs:
         for scope_logs in group.scope_logs:
             valid = _valid_logs(scope_logs.log_records, batch)
             for first in range(0, len(valid), BLOCK_SPANS):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status, TracesData
 
 from otel_kit.embedded import blocks
+from otel_kit.embedded.batches import TraceBatch
 from otel_kit.embedded.config import MAX_NAME
 from otel_kit.embedded.decode import index_traces
 from tests.embedded import build
@@ -45,7 +46,7 @@ def _spans(draw: st.DrawFn) -> Span:
 @settings(max_examples=200, deadline=None)
 def test_spans_are_stored_as_they_came_and_counted_by_trace(spans: list[Span]) -> None:
     """Each span is in a block byte for byte, and traces and sagas are what the spans say."""
-    batch = index_traces(build.traces(spans))
+    batch = _indexed(spans)
     assert sorted(_stored(batch.blocks)) == sorted(_as_bytes(span) for span in spans)
     assert {key: (trace.spans, trace.errors) for key, trace in batch.traces.items()} == {
         key: (len(own), sum(span.status.code == Status.STATUS_CODE_ERROR for span in own))
@@ -53,6 +54,10 @@ def test_spans_are_stored_as_they_came_and_counted_by_trace(spans: list[Span]) -
         if (own := [span for span in spans if span.trace_id == key])
     }
     assert set(batch.sagas) == {saga for span in spans for saga in _sagas(span)}
+
+
+def _indexed(spans: list[Span]) -> TraceBatch:
+    return index_traces(build.traces(spans).SerializeToString())
 
 
 def _stored(found: list[Any]) -> list[bytes]:
@@ -88,7 +93,7 @@ def test_a_saga_id_that_is_too_long_is_not_indexed() -> None:
     """One character too many, and the span is kept but stands in no saga's list."""
     fits, long = "x" * MAX_NAME, "y" * (MAX_NAME + 1)
     spans = [build.span(attributes={"saga.id": one}) for one in (fits, long)]
-    batch = index_traces(build.traces(spans))
+    batch = _indexed(spans)
     assert (list(batch.sagas), len(_stored(batch.blocks))) == ([fits], 2)
 
 
@@ -96,7 +101,7 @@ def test_of_equal_attributes_the_last_one_counts() -> None:
     """A span that names two sagas belongs to the one it names last."""
     span = build.span(attributes={"saga.id": "first"})
     span.attributes.extend(build.pairs({"saga.id": "second"}))
-    assert list(index_traces(build.traces([span])).sagas) == ["second"]
+    assert list(_indexed([span]).sagas) == ["second"]
 
 
 def test_a_request_of_many_traces_and_sagas_is_indexed_whole() -> None:
