@@ -9,15 +9,14 @@ from typing import Final
 
 from otel_kit.doctor.findings import Finding, fine, note, problem
 from otel_kit.exceptions import InvalidSetting
-from otel_kit.integrations import CATALOGUE, load, refuse_unknown
+from otel_kit.integrations import CATALOGUE, PACKAGES, installed, load, refuse_unknown
 from otel_kit.integrations._shape import Integration
 from otel_kit.settings import Settings
 
 _CHECK = "libraries"
 _CLAUSE: Final = re.compile(r"\s*(>=|<)\s*([0-9.]+)\s*")
 _UNSEEN: Final = (
-    *("aiohttp", "aio-pika", "boto3", "celery", "confluent-kafka", "django", "flask"),
-    *("grpclib", "nats-py", "pika", "requests"),
+    *("aio-pika", "boto3", "celery", "confluent-kafka", "grpclib", "nats-py", "pika"),
 )
 """Distributions that cross services, and that no integration knows."""
 
@@ -28,11 +27,12 @@ def libraries(settings: Settings) -> Iterator[Finding]:
         refuse_unknown((*settings.integrations, *settings.disabled_integrations))
     except InvalidSetting as error:
         yield problem(_CHECK, str(error), "correct OTEL_KIT_[DISABLED_]INTEGRATIONS")
-    for name, module in CATALOGUE.items():
-        if importlib.util.find_spec(module) is not None:
+    for name in CATALOGUE:
+        if installed(name):
             yield _library(name, settings)
         elif name in settings.integrations:
-            yield problem(_CHECK, f"{name} is asked for and not installed", f"pip install {name}")
+            advice = f"pip install {PACKAGES.get(name, name)}"
+            yield problem(_CHECK, f"{name} is asked for and not installed", advice)
     unseen = [name for name in _UNSEEN if _version(name)]
     if unseen:
         advice = "if a service uses one, make its hops by otel_kit.call, serve, send and process"

@@ -96,3 +96,8 @@ def operation(method: str, route: str | None) -> str:
     """Span name and label: `{method} {route}`, the method alone where no route is known."""
     verb = method if method in METHODS else "HTTP"
     return f"{verb} {route}" if route else verb
+
+
+def template(route: str) -> str:
+    """A route as a path is written: Django's lack its slash.  A regular expression stays."""
+    return route if route.startswith(("/", "^")) else f"/{route}"

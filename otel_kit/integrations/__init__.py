@@ -14,12 +14,16 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from otel_kit.exceptions import InvalidSetting, UnsupportedLibrary
+from otel_kit.integrations._patch import Patch, applied
 from otel_kit.integrations._shape import Integration, Undo
 
 CATALOGUE: Mapping[str, str] = {
     "aiobreaker": "aiobreaker",
+    "aiohttp-client": "aiohttp",
+    "aiohttp-server": "aiohttp.web",
     "aiokafka": "aiokafka",
     "circuitbreaker": "circuitbreaker",
+    "django": "django",
     "fastapi": "fastapi",
     "flask": "flask",
     "grpc": "grpc",
@@ -33,6 +37,13 @@ CATALOGUE: Mapping[str, str] = {
     "tenacity": "tenacity",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
+
+PACKAGES: Mapping[str, str] = {
+    "aiohttp-client": "aiohttp",
+    "aiohttp-server": "aiohttp",
+    "grpc": "grpcio",
+}
+"""What pip calls a library, where that is not the integration's name."""
 
 _STABLE_NAMES = "OTEL_SEMCONV_STABILITY_OPT_IN"
 """OpenTelemetry's switch from the names of 2022 to the stable ones."""
@@ -56,6 +67,12 @@ def load(name: str) -> Integration:
     found = module.integration
     assert isinstance(found, Integration)
     return found
+
+
+def installed(name: str) -> bool:
+    """Whether the library is there; nothing is imported to find out."""
+    package = CATALOGUE[name].partition(".")[0]
+    return importlib.util.find_spec(package) is not None
 
 
 def install(
@@ -87,8 +104,9 @@ class _Installation:
                 continue
             if CATALOGUE[name] in sys.modules:
                 self._activate(name, asked_for=bool(named))
-            elif named and importlib.util.find_spec(CATALOGUE[name]) is None:
-                raise UnsupportedLibrary(f"{name} is not installed: pip install {name}")
+            elif named and not installed(name):
+                package = PACKAGES.get(name, name)
+                raise UnsupportedLibrary(f"{name} is not installed: pip install {package}")
             else:
                 wrapt.register_post_import_hook(self._waking(name), CATALOGUE[name])
 
@@ -108,20 +126,31 @@ class _Installation:
             # library's messages and exceptions.
             self._undo.append(integration.install())
             if self._prefer == "contrib":
-                self._undo += self._contrib(integration)
+                self._prefer_contrib(integration)
         except Exception as error:
             if asked_for:
                 message = f"{name} cannot be instrumented: {error}"
                 raise UnsupportedLibrary(message) from error
             _log.warning("otel_kit does not instrument %s", name, exc_info=True)
 
-    def _contrib(self, integration: Integration) -> list[Undo]:
-        undo: list[Undo] = []
+    def _prefer_contrib(self, integration: Integration) -> None:
+        if integration.contrib_before is None:
+            self._contrib(integration)
+            return
+        waiting = iter([integration])
+
+        def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            for each in waiting:  # once
+                each._guarded(self._contrib, each)
+            return wrapped(*args, **kwargs)
+
+        self._undo.append(applied(Patch(integration.contrib_before, around)))
+
+    def _contrib(self, integration: Integration) -> None:
         for instrumentor in integration.instrumentors(load=True):
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(**self._providers)
-                undo.append(partial(_uninstrument, instrumentor))
-        return undo
+                self._undo.append(partial(_uninstrument, instrumentor))
 
     def uninstall(self) -> None:
         """Put every library back as it was."""

@@ -17,6 +17,7 @@ from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
 from otel_kit.hops.http import CONNECTION, operation
+from otel_kit.integrations import _foreign
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,7 +28,7 @@ Guard = Callable[..., Any]
 """An integration's guard: calls a function, None if it fails."""
 
 SEEN = "otel_kit.hop"
-"""Key of the ASGI scope: this request has its hop already, which is a `_Seen`."""
+"""Key of the ASGI scope: this request has its hop already, of which a framework may tell more."""
 NATIVE = "fastapi.telemetry"
 """FastAPI's own key of the scope: None if its native telemetry shall leave the request alone."""
 _SERVER_TIMING = names.SERVER_TIMING.encode()
@@ -38,10 +39,15 @@ _THEIRS = "OpenTelemetryMiddleware"
 
 
 @dataclass(slots=True)
-class _Seen:
-    """The scope as the innermost router has it: a middleware may have copied the application's."""
+class Seen:
+    """What a framework says of a request that is under way."""
 
     scope: Scope | None
+    """As the innermost router has it: a middleware may have copied the application's."""
+    route: str | None = None
+    """The template of the matched path, of a framework that leaves it in no scope."""
+    error: BaseException | None = None
+    """The exception that it answers for."""
 
 
 def request(scope: Scope) -> Hop:
@@ -110,13 +116,16 @@ async def _traced(
     guard: Guard, hop: Hop, app: Any, proceed: App, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run `proceed`, which is `app`, as the handler of one hop."""
-    scope[SEEN] = seen = _Seen(scope)
+    scope[SEEN] = seen = Seen(scope)
     with serve(hop) as active:
         try:
             await proceed(scope, receive, _answering(guard, active, send))
         finally:
-            guard(_routed, active, app, seen.scope)
-            seen.scope = None  # no cycle for the garbage collector
+            guard(_routed, active, app, seen)
+            error = seen.error
+            seen.scope = seen.error = None  # no cycle for the garbage collector
+        if error is not None:
+            active.end(error)
 
 
 def _answering(guard: Guard, hop: ActiveHop, send: Send) -> Send:
@@ -157,8 +166,8 @@ def _note_size(hop: ActiveHop, headers: list[Any]) -> None:
 
 
 def _already_traced(app: Any) -> bool:
-    """Whether OpenTelemetry's or Starlette's own middleware traces the application."""
-    if getattr(app, "_is_instrumented_by_opentelemetry", False):
+    """Whether OpenTelemetry's or Starlette's own middleware, within or around, traces the app."""
+    if getattr(app, "_is_instrumented_by_opentelemetry", False) or _foreign.serves():
         return True
     return any(_class_name(added) == _THEIRS for added in getattr(app, "user_middleware", ()))
 
@@ -168,25 +177,28 @@ def _class_name(added: Any) -> str:
     return getattr(getattr(made, "func", made), "__name__", "")
 
 
-def _routed(hop: ActiveHop, app: Any, scope: Scope) -> None:
+def _routed(hop: ActiveHop, app: Any, seen: Seen) -> None:
+    scope = seen.scope
+    assert scope is not None
     try:
-        template = route(app, scope)
+        template = route(app, scope, seen.route)
     except (AttributeError, KeyError, TypeError):  # a router of somebody's own
-        template = None
+        template = seen.route
     if template:
         hop.routed(operation(_method(scope), template), {names.HTTP_ROUTE: template})
 
 
-def route(app: Any, scope: Scope) -> str | None:
+def route(app: Any, scope: Scope, told: str | None) -> str | None:
     """The template of the matched path, mounts included; None if nothing matched.
 
-    FastAPI keeps the template of an included router's route beside the route.
+    `told` is what the application that answers said.  FastAPI keeps the template of an included
+    router's route beside the route.
     """
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     root = scope.get("root_path", "")
     mounted = root.removeprefix(scope.get("app_root_path", root))
     prefix = _mount(app.routes, mounted, scope) if mounted else ""
-    path = None if _is_mount(matched) else getattr(matched, "path", None)
+    path = told if told is not None or _is_mount(matched) else getattr(matched, "path", None)
     if path is not None:
         return f"{prefix}{path}"
     return prefix + "/{path}" if prefix else None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify_http, classify_name
@@ -61,6 +61,12 @@ def is_ours(span: object) -> bool:
     return scope is not None and scope.name == names.SCOPE
 
 
+def serves() -> bool:
+    """Whether another instrumentation's SERVER span is current: the request is its hop."""
+    around = get_current_span()
+    return getattr(around, "kind", None) is SpanKind.SERVER and not is_ours(around)
+
+
 def first(attributes: Attributes, keys: Iterable[str]) -> Any:
     """The first of these attributes that is there, else None."""
     return next((attributes[key] for key in keys if key in attributes), None)
@@ -88,6 +94,7 @@ def read(name: str, kind: SpanKind, attributes: Attributes) -> Reading:
         return _rpc(attributes, said)
     if said.transport == "http":
         route = first(attributes, (names.HTTP_ROUTE, "url.template"))
+        route = None if route is None else http.template(str(route))
         # Without a method it is a WebSocket's handshake.
         method = str(first(attributes, _METHOD) or "GET")
         return said._replace(operation=http.operation(method, route))

@@ -27,8 +27,10 @@ class Integration:
 
     `supports` is a requirement specifier; CI tests its oldest and newest version.  `errors` classes
     the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of the library
-    (`module:Class`): while one of them is active, every declaration here steps aside.  `native` is
-    the module of the library that makes spans of its own, in versions that have one.
+    (`module:Class`): while one of them is active, every declaration here steps aside.  With
+    `prefer="contrib"` the kit activates them at once, or, where that would be too early for the
+    application, at the first call of the function `contrib_before`.  `native` is the module of the
+    library that makes spans of its own, in versions that have one.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Integration:
         supports: str,
         errors: dict[type[BaseException], ErrorClass] | None = None,
         contrib: tuple[str, ...] = (),
+        contrib_before: str | None = None,
         native: str | None = None,
     ) -> None:
         self.name = name
         self.supports = supports
         self.contrib = contrib
+        self.contrib_before = contrib_before
         self.native = native
         self._errors = errors or {}
         self._patches: list[Patch] = []

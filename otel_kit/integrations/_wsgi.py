@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from opentelemetry.trace import SpanKind, get_current_span
-
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.http import operation
@@ -177,10 +175,7 @@ def _is_over(environ: Environ, result: Any) -> bool:
 
 def _already_traced(app: Any) -> bool:
     """Whether OpenTelemetry's instrumentor or its middleware, within or around, traces the app."""
-    if getattr(app, "_is_instrumented_by_opentelemetry", False):
-        return True
-    around = get_current_span()
-    if getattr(around, "kind", None) is SpanKind.SERVER and not _foreign.is_ours(around):
+    if getattr(app, "_is_instrumented_by_opentelemetry", False) or _foreign.serves():
         return True
     return any(type(each).__name__ == _THEIRS for each in _middlewares(app))
 

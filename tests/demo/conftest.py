@@ -24,7 +24,7 @@ from demo.storage.database import connect
 ROOT = Path(__file__).parents[2]
 Open = Callable[[str], sqlite3.Connection]
 T = TypeVar("T")
-LIMIT = 20.0
+LIMIT = 40.0
 
 
 def eventually(read: Callable[[], T], enough: Callable[[T], bool]) -> T:

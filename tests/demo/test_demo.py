@@ -103,7 +103,7 @@ def test_once_says_which_orders_did_not_end(tmp_path: Path) -> None:
 
 def test_the_demo_outlives_its_collector(tmp_path: Path) -> None:
     """A collector that is killed is started again, and nothing sent meanwhile is lost."""
-    with running_demo(tmp_path / "run") as demo:
+    with running_demo(tmp_path / "run", "--orders", "1") as demo:
         before = demo.place_order()
         demo.outcome(before)
         (collector,) = [pid for pid in demo.processes() if b"otel_kit.cli" in command_of(pid)]

@@ -1,16 +1,13 @@
 """Each fault moves its figure in the metrics that the running demo reports."""
 
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from otel_kit import names
-from tests.demo.conftest import RunningDemo, running_demo
+from tests.demo.conftest import RunningDemo, eventually, running_demo
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(120)]
 
@@ -29,14 +26,6 @@ def metrics(demo: RunningDemo, name: str, /, **labels: str) -> float:
             if labels.items() <= found.items():
                 total += float(line.rsplit("}", 1)[1].split()[0])
     return total
-
-
-def eventually(fetch: Callable[[], Any], reached: Callable[[Any], bool]) -> Any:
-    """What `fetch` returns once it is as expected; after ten seconds, whatever it is."""
-    deadline = time.monotonic() + 10
-    while not reached(found := fetch()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def test_the_bank_down_opens_the_breaker(tmp_path: Path) -> None:

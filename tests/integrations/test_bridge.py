@@ -63,6 +63,12 @@ def hops(telemetry: Telemetry, **labels: object) -> int:
         ),
         pytest.param(
             SERVER,
+            {"http.request.method": "GET", "http.route": "p/<int:id>", "url.path": "/p/1"},
+            {"transport": "http", "operation": "GET /p/<int:id>", "server": "tested"},
+            id="HTTP server, a route of Django's",
+        ),
+        pytest.param(
+            SERVER,
             {"http.method": "GET", "http.target": "/p/1", "http.status_code": 404},
             {"transport": "http", "operation": "GET", "error_class": "client_error"},
             id="HTTP server without a route",

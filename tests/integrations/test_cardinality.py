@@ -17,7 +17,7 @@ PEERS = 200
 class Shop(FastApi):
     """A server whose handler finishes the saga that its caller says it is in."""
 
-    def _app(self) -> FastAPI:
+    def application(self) -> FastAPI:
         app = FastAPI()
 
         @app.get("/orders/{order}")
@@ -39,7 +39,7 @@ def hostile(number: int) -> dict[str, str]:
 
 
 async def attacked(shop: Shop) -> None:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{shop._port}") as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{shop.port}") as client:
         for number in range(STRANGERS):
             known = (await client.get(f"/orders/{number}", headers=hostile(number))).status_code
             unknown = (await client.get(f"/no/{number}", headers=hostile(number))).status_code

@@ -18,9 +18,12 @@ import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from tests.contract.contexts import from_kit
+from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import Behaviour
+from tests.contract.harness.base import Behaviour, ServerHarness
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
+from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
@@ -43,10 +46,15 @@ def hops(telemetry: Telemetry, **labels: object) -> int:
     return telemetry.count(names.HOP_DURATION, **labels)
 
 
-@pytest.mark.parametrize("harness", [HttpxSync, HttpxAsync, Requests], ids=lambda h: h.__name__)
-async def test_a_request_by_contribs_client_is_an_edge(
-    harness: type[HttpxSync | Requests],
-) -> None:
+def scope(library: str) -> str:
+    """What OpenTelemetry's instrumentation of the library calls itself."""
+    return f"opentelemetry.instrumentation.{library.replace('-', '_')}"
+
+
+@pytest.mark.parametrize(
+    "harness", [HttpxSync, HttpxAsync, Requests, AiohttpClient], ids=lambda h: h.__name__
+)
+async def test_a_request_by_contribs_client_is_an_edge(harness: type[HttpClient]) -> None:
     """One CLIENT span, not ours, and one edge with the server's address and the error's class."""
     with bridged(harness.library) as telemetry:
         async with harness() as client:
@@ -56,7 +64,7 @@ async def test_a_request_by_contribs_client_is_an_edge(
 
     labels = {"client": "tested", "server": address, "transport": "http", "operation": "GET"}
     assert [s.instrumentation_scope.name for s in telemetry.spans if s.instrumentation_scope] == [
-        f"opentelemetry.instrumentation.{harness.library}"
+        scope(harness.library)
     ] * 2
     assert hops(telemetry, side="client", **labels) == 2
     assert hops(telemetry, error_class="throttled", **labels) == 1
@@ -153,14 +161,14 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     """With prefer="contrib" FastAPI's own telemetry makes the span, and the kit the edge."""
     with bridged("fastapi", "starlette") as telemetry:
         harness = FastApi()
-        make = harness._app
+        make = harness.application
 
         def app() -> fastapi.FastAPI:
             made: fastapi.FastAPI = make()
             made._telemetry["tracer_provider"] = telemetry.tracer_provider
             return made
 
-        harness._app = app  # type: ignore[method-assign]
+        harness.application = app  # type: ignore[method-assign]
         async with harness:
             await harness.request(Behaviour.OK, headers=from_kit("web"))
             await harness.request(Behaviour.SERVER_ERROR)
@@ -175,16 +183,18 @@ async def test_fastapis_native_span_is_the_one_server_span() -> None:
     assert failed.status.status_code is StatusCode.ERROR
 
 
-@pytest.mark.parametrize("harness", [Starlette, Flask], ids=lambda h: h.__name__)
-async def test_a_request_to_contribs_server_is_an_edge(harness: type[Starlette | Flask]) -> None:
+@pytest.mark.parametrize(
+    "harness", [Starlette, Flask, DjangoWsgi, DjangoAsgi, AiohttpServer], ids=lambda h: h.__name__
+)
+async def test_a_request_to_contribs_server_is_an_edge(harness: type[ServerHarness]) -> None:
     """One SERVER span, not ours, and one edge with the caller's name."""
     with bridged(harness.library) as telemetry:
         async with harness() as server:
             await server.request(Behaviour.OK, headers=from_kit("web"))
 
-    scope = telemetry.span(kind=SERVER).instrumentation_scope
-    assert scope is not None
-    assert scope.name == f"opentelemetry.instrumentation.{harness.library}"
+    made_by = telemetry.span(kind=SERVER).instrumentation_scope
+    assert made_by is not None
+    assert made_by.name == scope(harness.library)
     assert hops(telemetry, client="web", operation=harness.operation) == hops(telemetry) == 1
 
 

@@ -16,7 +16,8 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from tests.contract.contexts import from_kit
 from tests.contract.patched import patched
-from tests.integrations.flask_app import application, current, get, streaming
+from tests.integrations.flask_app import application, streaming
+from tests.integrations.wsgi_calls import current, get
 
 SERVER = SpanKind.SERVER
 PATCHED = (

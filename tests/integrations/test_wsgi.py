@@ -15,7 +15,8 @@ from werkzeug.test import create_environ
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.integrations.flask_app import application, called, current, get, streaming
+from tests.integrations.flask_app import application, streaming
+from tests.integrations.wsgi_calls import called, current, get
 
 SERVER = SpanKind.SERVER
 Start = Callable[..., Any]

@@ -162,9 +162,18 @@ def test_other_propagators_are_refused_if_unknown() -> None:
         instrument("orders", propagators=["smoke-signals"])
 
 
-def test_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [
+        ("kafka-python", "no_such_module", "kafka-python"),
+        ("aiohttp-server", "no_such_package.web", "aiohttp"),
+    ],
+)
+def test_library_that_is_not_there(
+    name: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A library asked for by name that is not installed is refused, and nothing is left behind."""
-    monkeypatch.setitem(integrations.CATALOGUE, "kafka-python", "no_such_module")  # type: ignore[arg-type]
-    with pytest.raises(UnsupportedLibrary, match="kafka-python"):
-        instrument("orders", integrations=["kafka-python"])
+    monkeypatch.setitem(integrations.CATALOGUE, name, module)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedLibrary, match=f"{name} is not.* pip install {package}$"):
+        instrument("orders", integrations=[name])
     assert hops.current() is None

@@ -116,7 +116,8 @@ class Machines:
 
     def logs(self) -> str:
         """What the writer has written."""
-        return (self._folder / "writer" / "logs" / "logs.jsonl").read_text()
+        found = (self._folder / "writer" / "logs").glob("logs.jsonl")  # not there before the first
+        return "".join(path.read_text() for path in found)
 
     def _jaeger(self) -> Process:
         ports = {"OTLP": self._jaeger_otlp_port}

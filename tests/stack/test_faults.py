@@ -150,13 +150,14 @@ def test_a_jaeger_that_is_away(stack: OneMachine) -> None:
 
 def _queued(stack: OneMachine, spans: int) -> None:
     """Wait until so many, since the Collector's start, are decided and in the queue."""
-    sizes: list[float] = []
+    decided = "otelcol_processor_tail_sampling_global_count_traces_sampled"
+    # Each is decided twice: with its trace, and with its saga.
+    assert eventually(lambda: own(stack, decided), lambda found: found >= 2 * spans) >= 2 * spans
+    sizes: list[float] = []  # from now on: what waited before was as still
 
     def still() -> bool:
         sizes.append(own(stack, "otelcol_exporter_queue_size"))
-        # Each is decided twice: with its trace, and with its saga.
-        decided = own(stack, "otelcol_processor_tail_sampling_global_count_traces_sampled")
-        return decided >= 2 * spans and len(sizes) > 8 and 0 < sizes[-8] == sizes[-1]
+        return len(sizes) > 8 and 0 < sizes[-8] == sizes[-1]
 
     assert eventually(still, bool)
 

@@ -1,4 +1,4 @@
-"""The Collector accepts every configuration."""
+"""The Collector accepts every configuration, and Prometheus's rules do what their cases say."""
 
 import os
 import subprocess
@@ -7,6 +7,7 @@ import pytest
 
 from collector.stack import run
 from collector.stack.parts import HERE
+from tests.dashboards.queries import RULE_TESTS
 
 CONFIGURATIONS = sorted((HERE / "otelcol").glob("*.yaml"))
 
@@ -19,3 +20,12 @@ def test_the_collector_accepts(path: object) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
+def test_every_alert_fires_and_is_silent(path: object) -> None:
+    """With this Prometheus, too: what a window's edge belongs to has changed with version 3."""
+    promtool = run.program("prometheus").with_name("promtool")
+    done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,6 @@
 """Edges, queues, breakers and propagation from Prometheus, by the kit's own metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from otel_kit import names
@@ -27,6 +27,8 @@ _EDGE: Final = (names.CLIENT, names.SERVER, names.TRANSPORT)
 _QUEUE: Final = (names.TRANSPORT, names.DESTINATION, names.GROUP)
 _BREAKER: Final = (names.NAME, names.SERVER, "job")
 _HOP: Final = (*_EDGE, names.DESTINATION)
+_FIGURE: Final = "otel_kit_figure"
+"""The label by which the figures of one query are told apart."""
 
 
 class _Metric(NamedTuple):
@@ -52,6 +54,13 @@ _REJECTED: Final = _Metric(names.BREAKER_REJECTED, "_total")
 _PROPAGATION: Final = _Metric(names.PROPAGATION_MESSAGES, "_total")
 
 
+class _Figure(NamedTuple):
+    """What to ask, and the labels that the answer is told apart by."""
+
+    promql: str
+    by: Labels
+
+
 class PrometheusRows:
     """Asks Prometheus's HTTP API; all methods raise SourceDown or BadAnswer."""
 
@@ -71,37 +80,42 @@ class PrometheusRows:
     def edges(self) -> Rows[EdgeRecord]:
         """Pairs of services; where the receiving side reports, its measurement counts."""
         sided = (*_EDGE, names.SIDE)
-        calls = self._increase(f"{_DURATION}_count", sided)
-        errors = self._increase(
-            f'{_DURATION}_count{{{names.ERROR_CLASS}!=""}}', (*sided, names.ERROR_CLASS)
+        told = self._ask(
+            calls=_increase(f"{_DURATION}_count", sided),
+            errors=_increase(
+                f'{_DURATION}_count{{{names.ERROR_CLASS}!=""}}', (*sided, names.ERROR_CLASS)
+            ),
+            **_quantiles("lasted", _DURATION, sided),
+            **_quantiles("waited", _DWELL, _EDGE),
         )
-        lasted = self._quantiles(_DURATION, sided)
-        waited = self._quantiles(_DWELL, _EDGE)
         found = []
-        for edge, side in _sides(calls).items():
+        for edge, side in _sides(told["calls"]).items():
             key = (*edge, side)
-            classes = {k[4]: round(n) for k, n in errors.items() if k[:4] == key and round(n)}
+            classes = {k[4]: round(n) for k, n in told["errors"].items() if k[:4] == key}
             found.append(
                 EdgeRecord(
-                    edge[0], edge[1], edge[2], side, round(calls[key]), classes,
-                    _spread(lasted, key), _spread(waited, edge),
+                    edge[0], edge[1], edge[2], side, round(told["calls"][key]),
+                    {error_class: count for error_class, count in classes.items() if count},
+                    _spread(told, "lasted", key), _spread(told, "waited", edge),
                 )
             )  # fmt: skip
         return Rows(tuple(sorted(found, key=lambda e: (e.client, e.server, e.transport))), WINDOW_S)
 
     def queues(self) -> Rows[QueueRecord]:
         """Queues; depth and lag as last reported, waits within the window."""
-        depth, lag, lag_time = (
-            self._gauge(str(metric), _QUEUE, how)
-            for metric, how in ((_DEPTH, "max"), (_LAG, "sum"), (_LAG_TIME, "max"))
+        told = self._ask(
+            depth=_gauge(_DEPTH, _QUEUE, "max"),
+            lag=_gauge(_LAG, _QUEUE, "sum"),
+            lag_time=_gauge(_LAG_TIME, _QUEUE, "max"),
+            consumed=_increase(f"{_DWELL}_count", _QUEUE),
+            **_quantiles("waited", _DWELL, _QUEUE),
         )
-        consumed = self._increase(f"{_DWELL}_count", _QUEUE)
-        waited = self._quantiles(_DWELL, _QUEUE)
-        keys = sorted({*depth, *lag, *lag_time, *consumed})
+        depth, lag, lag_time = told["depth"], told["lag"], told["lag_time"]
+        keys = sorted({*depth, *lag, *lag_time, *told["consumed"]})
         found = (
             QueueRecord(
                 key[0], key[1], key[2], depth.get(key), lag.get(key), lag_time.get(key),
-                round(consumed.get(key, 0)), _spread(waited, key),
+                round(told["consumed"].get(key, 0)), _spread(told, "waited", key),
             )
             for key in keys
         )  # fmt: skip
@@ -109,29 +123,33 @@ class PrometheusRows:
 
     def breakers(self) -> Rows[BreakerRecord]:
         """Breakers by name, server and service (Prometheus's job), over all instances."""
-        states = self._gauge(str(_STATE), (*_BREAKER, names.STATE), "max")
-        since = self._gauge(str(_CHANGED), _BREAKER, "max")
-        opened = self._increase(f'{_OPEN_TIME}{{{names.STATE}="open"}}', _BREAKER)
-        moved = self._increase(str(_TRANSITIONS), _BREAKER)
-        refused = self._increase(str(_REJECTED), _BREAKER)
+        told = self._ask(
+            states=_gauge(_STATE, (*_BREAKER, names.STATE), "max"),
+            since=_gauge(_CHANGED, _BREAKER, "max"),
+            opened=_increase(f'{_OPEN_TIME}{{{names.STATE}="open"}}', _BREAKER),
+            moved=_increase(_TRANSITIONS, _BREAKER),
+            refused=_increase(_REJECTED, _BREAKER),
+        )
+        states = told["states"]
         found = []
         for key in sorted({key[:3] for key in states}):
             state = max(
                 (s for s in _STATES if states.get((*key, s))), key=_STATES.index, default=""
             )
+            moved, refused = (round(told[name].get(key, 0)) for name in ("moved", "refused"))
             found.append(
                 BreakerRecord(
-                    key[0], key[1], _service(key[2]), state or names.UNKNOWN, since.get(key),
-                    opened.get(key, 0.0), round(moved.get(key, 0)), round(refused.get(key, 0)),
+                    key[0], key[1], _service(key[2]), state or names.UNKNOWN,
+                    told["since"].get(key), told["opened"].get(key, 0.0), moved, refused,
                 )
             )  # fmt: skip
         return Rows(tuple(found), WINDOW_S)
 
     def propagation(self) -> Rows[PropagationRecord]:
         """What became of the context; Prometheus does not tell since when, nor why."""
-        counts = self._increase(str(_PROPAGATION), (*_HOP, names.RESULT))
+        told = self._ask(counts=_increase(_PROPAGATION, (*_HOP, names.RESULT)))
         results: dict[Labels, dict[str, int]] = {}
-        for key, count in counts.items():
+        for key, count in told["counts"].items():
             results.setdefault(key[:4], {})[key[4]] = round(count)
         found = (
             PropagationRecord(key[0] or names.UNKNOWN, key[1], key[2], key[3], results[key])
@@ -140,32 +158,42 @@ class PrometheusRows:
         )
         return Rows(tuple(found), WINDOW_S)
 
-    # -- queries ----------------------------------------------------------------------------------
-
-    def _increase(self, series: str, by: Sequence[str]) -> Values:
-        return self._query(f"sum by ({', '.join(by)}) (increase({series}[{WINDOW_S}s]))", by)
-
-    def _gauge(self, series: str, by: Sequence[str], how: str) -> Values:
-        return self._query(f"{how} by ({', '.join(by)}) ({series})", by)
-
-    def _quantiles(self, metric: _Metric, by: Sequence[str]) -> list[Values]:
-        buckets = f"sum by ({', '.join(by)}, le) (increase({metric}_bucket[{WINDOW_S}s]))"
-        return [self._query(f"histogram_quantile({q}, {buckets})", by) for q in _QUANTILES]
-
-    def _query(self, promql: str, by: Sequence[str]) -> Values:
-        answer = self._client.get("/api/v1/query", {"query": promql})
-        return fields.reading(f"{self.url}/api/v1/query", lambda: _vector(answer, by))
+    def _ask(self, **figures: _Figure) -> dict[str, Values]:
+        """The figures by name, all of one moment: two queries might have a scrape between them."""
+        named = (
+            f'label_replace({figure.promql}, "{_FIGURE}", "{name}", "", "")'
+            for name, figure in figures.items()
+        )
+        answer = self._client.get("/api/v1/query", {"query": " or ".join(named)})
+        return fields.reading(f"{self.url}/api/v1/query", lambda: _told(answer, figures))
 
 
-def _vector(answer: object, by: Sequence[str]) -> Values:
+# -- queries --------------------------------------------------------------------------------------
+
+
+def _increase(series: object, by: Labels) -> _Figure:
+    return _Figure(f"sum by ({', '.join(by)}) (increase({series}[{WINDOW_S}s]))", by)
+
+
+def _gauge(series: object, by: Labels, how: str) -> _Figure:
+    return _Figure(f"{how} by ({', '.join(by)}) ({series})", by)
+
+
+def _quantiles(name: str, metric: _Metric, by: Labels) -> dict[str, _Figure]:
+    buckets = f"sum by ({', '.join(by)}, le) (increase({metric}_bucket[{WINDOW_S}s]))"
+    return {f"{name} {q}": _Figure(f"histogram_quantile({q}, {buckets})", by) for q in _QUANTILES}
+
+
+def _told(answer: object, figures: Mapping[str, _Figure]) -> dict[str, Values]:
     """The samples of an instant vector by their labels; what is not a number is left out."""
     data = fields.mapping(fields.mapping(answer, "the answer").get("data"), "data")
-    found = {}
+    found: dict[str, Values] = {name: {} for name in figures}
     for sample in fields.objects(data.get("result"), "result"):
         labels = fields.mapping(sample.get("metric"), "metric")
         value = float(sample["value"][1])
         if value - value == 0:
-            found[tuple(fields.text(labels, name) for name in by)] = value
+            name = fields.text(labels, _FIGURE)
+            found[name][tuple(fields.text(labels, one) for one in figures[name].by)] = value
     return found
 
 
@@ -178,8 +206,8 @@ def _sides(calls: Iterable[Labels]) -> dict[Labels, str]:
     return found
 
 
-def _spread(quantiles: Sequence[Values], key: Labels) -> Quantiles:
-    return Quantiles(*(values.get(key) for values in quantiles))
+def _spread(told: Mapping[str, Values], name: str, key: Labels) -> Quantiles:
+    return Quantiles(*(told[f"{name} {q}"].get(key) for q in _QUANTILES))
 
 
 def _service(job: str) -> str:

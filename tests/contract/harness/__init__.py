@@ -1,6 +1,7 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
 from tests.contract.harness import retries
+from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
 from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.breakers import (
@@ -14,6 +15,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
@@ -23,9 +25,25 @@ from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
 
-CLIENTS: list[type[ClientHarness]] = [HttpxSync, HttpxAsync, Requests, GrpcSync, GrpcAio]
+CLIENTS: list[type[ClientHarness]] = [
+    AiohttpClient,
+    HttpxSync,
+    HttpxAsync,
+    Requests,
+    GrpcSync,
+    GrpcAio,
+]
 """Libraries that send requests."""
-SERVERS: list[type[ServerHarness]] = [FastApi, Starlette, Flask, GrpcSyncServer, GrpcAioServer]
+SERVERS: list[type[ServerHarness]] = [
+    AiohttpServer,
+    FastApi,
+    Starlette,
+    Flask,
+    DjangoWsgi,
+    DjangoAsgi,
+    GrpcSyncServer,
+    GrpcAioServer,
+]
 """Libraries that answer requests."""
 PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
 """Libraries that send messages."""

@@ -1,74 +1,25 @@
-"""Flask, served by werkzeug with a thread for each request."""
+"""Flask, served by werkzeug."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
 import flask
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen, ServerHarness
-from tests.contract.harness.peer import STATUS, http_get
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None: ...  # noqa: A002 - werkzeug's
+from tests.contract.harness.base import Behaviour
+from tests.contract.harness.peer import STATUS
+from tests.contract.harness.wsgi import WsgiHarness
 
 
-class Flask(ServerHarness):
+class Flask(WsgiHarness):
     library = "flask"
-    transport = "http"
     operation = "GET /do/<behaviour>"
-    unknown = "GET"
-    unknown_class = "client_error"
-    ok_status = 200
-    server: BaseWSGIServer
 
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
+    def application(self) -> Any:
         app = flask.Flask("tested")
         app.get("/do/<behaviour>")(self.handle)
-        self.server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-        self.server.daemon_threads = False  # type: ignore[attr-defined] # closing waits for them
-        self._serving = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self._serving.start()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.settled()
-
-    async def settled(self) -> None:
-        """A server that is closed has waited for its threads."""
-        await asyncio.to_thread(self._stop)
-
-    def _stop(self) -> None:
-        self.server.shutdown()
-        self._serving.join()
-        self.server.server_close()
-
-    async def request(
-        self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
-    ) -> Reply:
-        return await http_get(self.server.port, f"/do/{behaviour}{path}", headers or {})
+        return app
 
     def handle(self, behaviour: str) -> Any:
-        request = flask.request
-        self.seen.append(Seen({name.lower(): value for name, value in request.headers.items()}))
-        asyncio.run_coroutine_threadsafe(self._requested(), self._loop).result()
-        if behaviour == Behaviour.RAISES:
-            raise HandlerError("on purpose")
-        if behaviour == Behaviour.SILENT:
-            request.environ["werkzeug.socket"].recv(1)  # the caller hangs up
+        self.asked(behaviour, flask.request.headers, flask.request.environ)
         if behaviour == Behaviour.STREAMS:
-            return self._parts()
+            return self.parts()
         return "ok", STATUS[Behaviour(behaviour)]
-
-    async def _requested(self) -> None:
-        """`on_request` belongs to the event loop: the handler waits for it there."""
-        self.on_request()
-
-    def _parts(self) -> Iterator[bytes]:
-        for part in (b"one", b"two", b"three"):
-            self.seen.append(Seen())
-            yield part
