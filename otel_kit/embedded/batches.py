@@ -23,13 +23,12 @@ class Rejected:
 
 @dataclass(slots=True)
 class TraceSlice:
-    """What one batch says about one trace.  Operations are (service, span name, kind number)."""
+    """What one batch says about one trace."""
 
     started_ns: int
     ended_ns: int
     spans: int = 0
     errors: int = 0
-    operations: set[tuple[str, str, int]] = field(default_factory=set)
 
     def __add__(self, other: "TraceSlice") -> "TraceSlice":
         """What two batches say; a new slice, as a batch whose commit fails is written again."""
@@ -38,7 +37,6 @@ class TraceSlice:
             max(self.ended_ns, other.ended_ns),
             self.spans + other.spans,
             self.errors + other.errors,
-            self.operations | other.operations,
         )
 
 
@@ -84,8 +82,23 @@ class SagaSlice:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Compressed OTLP and the ids of the traces in it."""
+class SpanBlock:
+    """Compressed OTLP and what leads to it.
+
+    ``traces`` are pairs of service and trace id, ``operations`` (service, span name, kind number);
+    the first and the last start are of spans.
+    """
+
+    data: bytes
+    traces: set[tuple[str, bytes]]
+    operations: set[tuple[str, str, int]]
+    first_start_ns: int
+    last_start_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogBlock:
+    """Compressed OTLP, how many records are in it and the ids of their traces."""
 
     data: bytes
     trace_ids: frozenset[bytes]
@@ -96,7 +109,7 @@ class Block:
 class TraceBatch:
     """One request's spans, ready to be stored."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[SpanBlock] = field(default_factory=list)
     traces: dict[bytes, TraceSlice] = field(default_factory=dict)
     sagas: dict[str, SagaSlice] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)
@@ -106,6 +119,6 @@ class TraceBatch:
 class LogBatch:
     """One request's log records; a saga's ``log_blocks`` are positions in ``blocks``."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[LogBlock] = field(default_factory=list)
     sagas: dict[str, SagaSlice] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)

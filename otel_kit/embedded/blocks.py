@@ -7,7 +7,8 @@ import zstandard
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from otel_kit.embedded import otlp
+from otel_kit.embedded import otlp, span_sections
+from otel_kit.embedded.config import MAX_NAME
 from otel_kit.records import LogRecord, SpanRecord
 
 _LEVEL = 1
@@ -44,6 +45,22 @@ def read_spans(data: bytes, trace_ids: Collection[bytes]) -> Iterator[SpanRecord
                 if span.trace_id in trace_ids:
                     resource = resource or otlp.ResourceView.of(group.resource)
                     yield otlp.span_record(span, resource, scope_spans.scope)
+
+
+def trace_ids(data: bytes, service: str, operation: str) -> list[bytes]:
+    """Traces with a span of that service and operation, if one is given, in one stored block.
+
+    Those whose span started last come first.  Names are as they stand in the index.
+    """
+    found: dict[bytes, int] = {}
+    for section in span_sections.read(decompress(data)):
+        if section.service == service:
+            for span, trace_id, start in zip(
+                section.spans, section.trace_ids, section.starts, strict=True
+            ):
+                if not operation or span.name[:MAX_NAME] == operation:
+                    found[trace_id] = max(start, found.get(trace_id, 0))
+    return sorted(found, key=found.__getitem__, reverse=True)
 
 
 def read_logs(data: bytes) -> Iterator[LogRecord]:

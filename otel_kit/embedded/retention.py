@@ -105,19 +105,16 @@ class Retention:
 
 _DROP_TRACES: Final = (
     "DELETE FROM traces WHERE id <= ?",
+    "DELETE FROM block_services WHERE block IN (SELECT id FROM blocks WHERE last_trace <= ?)",
+    "DELETE FROM block_operations WHERE block IN (SELECT id FROM blocks WHERE last_trace <= ?)",
     "DELETE FROM blocks WHERE last_trace <= ?",
     "DELETE FROM trace_blocks WHERE trace <= ?",
-    "DELETE FROM trace_services WHERE (service, trace) IN"
-    " (SELECT service, trace FROM trace_services WHERE trace <= ?)",
-    "DELETE FROM trace_operations WHERE (operation, trace) IN"
-    " (SELECT o.operation, o.trace FROM operations p JOIN trace_operations o"
-    "  ON o.operation = p.id AND o.trace <= ?)",
 )
 _PRUNE_NAMES: Final = (
     "DELETE FROM operations"
-    " WHERE NOT EXISTS (SELECT 1 FROM trace_operations WHERE operation = operations.id)",
+    " WHERE NOT EXISTS (SELECT 1 FROM block_operations WHERE operation = operations.id)",
     "DELETE FROM services"
-    " WHERE NOT EXISTS (SELECT 1 FROM trace_services WHERE service = services.id)",
+    " WHERE NOT EXISTS (SELECT 1 FROM block_services WHERE service = services.id)",
 )
 _DROP_SAGA_IF_ORPHAN: Final = """
     DELETE FROM sagas WHERE id = :saga

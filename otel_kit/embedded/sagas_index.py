@@ -1,7 +1,7 @@
 """Finds the saga attributes on spans and log records; pure."""
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -10,32 +10,64 @@ from otel_kit import names
 from otel_kit.embedded import otlp
 from otel_kit.embedded.batches import COMPENSATION, STEP_KINDS, SagaSlice, StepSeen
 from otel_kit.embedded.config import MAX_NAME
+from otel_kit.embedded.span_sections import Section
 
 _Found: TypeAlias = Mapping[str, AnyValue]
+_Look: TypeAlias = Callable[[SagaSlice, str, Any], None]
+"""Takes in the value of an attribute of a span."""
 
 
-def index_span(
-    span: Any, trace_id: bytes, start: int, end: int, sagas: dict[str, SagaSlice]
-) -> None:
-    """Add what one span (of `span_views.INDEXED`) says about the saga it names, if it names one.
+def index_spans(body: bytes, sections: Iterable[Section], sagas: dict[str, SagaSlice]) -> None:
+    """Add what spans say about the sagas they name.
 
-    Its trace id and times are given because each look at a message takes time.
+    `body` is what they were read from: a name that is not in it need not be looked for.
     """
-    for event in span.events:
-        if event.name == names.EVENT_SAGA_FINISHED:
-            _index_finish(event, trace_id, start, end, sagas)
-    found = span.attributes
-    saga = _slice(found, sagas, start, end)
-    if saga is None:
-        return
-    saga.traces.add(trace_id)
-    if (outcome := found.get(names.SAGA_OUTCOME)) is not None:
-        saga.saw_outcome(otlp.text(outcome), end)
-    if (attempt := found.get(names.SPAN_RETRY_ATTEMPT)) is not None:
-        saga.retries += _is_repeat(otlp.text(attempt))
-    if (step := found.get(names.SAGA_STEP)) is not None:
-        failed = span.status.code == otlp.STATUS_ERROR
-        _index_step(saga, otlp.text(step), found, span.span_id, start, end, failed)
+    if _FINISHED in body:
+        for section in sections:
+            _index_finishes(section, sagas)
+    if _SAGA_ID in body:
+        looks = [(key, look) for key, look in _LOOKS if key.encode() in body]
+        for section in sections:
+            _index_attributes(section, looks, sagas)
+
+
+def _index_attributes(
+    section: Section, looks: list[tuple[str, _Look]], sagas: dict[str, SagaSlice]
+) -> None:
+    rows = zip(section.spans, section.trace_ids, section.starts, section.ends, strict=True)
+    for span, trace_id, start, end in rows:
+        found = span.attributes
+        saga = _slice(found, sagas, start, end)
+        if saga is None:
+            continue
+        saga.traces.add(trace_id)
+        for key, look in looks:
+            value = found.get(key)
+            if value is not None:
+                look(saga, otlp.text(value), span)
+
+
+def _outcome(saga: SagaSlice, outcome: str, span: Any) -> None:
+    saga.saw_outcome(outcome, span.end_time_unix_nano)
+
+
+def _attempt(saga: SagaSlice, attempt: str, span: Any) -> None:
+    saga.retries += attempt.isdecimal() and attempt.lstrip("0") not in ("", "1")
+
+
+def _step(saga: SagaSlice, step: str, span: Any) -> None:
+    failed = span.status.code == otlp.STATUS_ERROR
+    times = (span.start_time_unix_nano, span.end_time_unix_nano)
+    _index_step(saga, step, span.attributes, span.span_id, *times, failed)
+
+
+_LOOKS: Final[tuple[tuple[str, _Look], ...]] = (
+    (names.SAGA_OUTCOME, _outcome),
+    (names.SPAN_RETRY_ATTEMPT, _attempt),
+    (names.SAGA_STEP, _step),
+)
+_SAGA_ID: Final = names.SAGA_ID.encode()
+_FINISHED: Final = names.EVENT_SAGA_FINISHED.encode()
 
 
 def _index_step(
@@ -55,8 +87,12 @@ def _index_step(
     saga.saw_step(seen)
 
 
-def _is_repeat(attempt: str) -> bool:
-    return attempt.isdecimal() and attempt.lstrip("0") not in ("", "1")
+def _index_finishes(section: Section, sagas: dict[str, SagaSlice]) -> None:
+    rows = zip(section.spans, section.trace_ids, section.starts, section.ends, strict=True)
+    for span, trace_id, start, end in rows:
+        for event in span.events:
+            if event.name == names.EVENT_SAGA_FINISHED:
+                _index_finish(event, trace_id, start, end, sagas)
 
 
 def _index_finish(

@@ -11,18 +11,29 @@ CREATE TABLE operations (
     UNIQUE (service, name, kind)
 );
 
+-- A trace is unique in its generation, which is so many traces that arrived together: their ids,
+-- which are in no order, fill a few pages of the index instead of changing all of it.  Spans that
+-- come a generation later are another row of the same trace.
 CREATE TABLE traces (
-    id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, trace_id BLOB NOT NULL,
     started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
-    spans INTEGER NOT NULL, errors INTEGER NOT NULL
+    spans INTEGER NOT NULL, errors INTEGER NOT NULL,
+    UNIQUE (generation, trace_id)
 );
 
-CREATE TABLE blocks (id INTEGER PRIMARY KEY, last_trace INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY, last_trace INTEGER NOT NULL,
+    first_start INTEGER NOT NULL, last_start INTEGER NOT NULL, data BLOB NOT NULL
+);
 CREATE INDEX blocks_by_last_trace ON blocks (last_trace);
-CREATE TABLE trace_blocks (trace INTEGER, block INTEGER, PRIMARY KEY (trace, block)) WITHOUT ROWID;
-CREATE TABLE trace_services (service INTEGER, trace INTEGER, PRIMARY KEY (service, trace)) WITHOUT ROWID;
-CREATE INDEX trace_services_by_trace ON trace_services (trace);
-CREATE TABLE trace_operations (operation INTEGER, trace INTEGER, PRIMARY KEY (operation, trace)) WITHOUT ROWID;
+CREATE TABLE trace_blocks (
+    trace INTEGER, service INTEGER, block INTEGER, PRIMARY KEY (trace, service, block)
+) WITHOUT ROWID;
+-- What a search begins with: a block has few services and operations, and many traces.
+CREATE TABLE block_services (service INTEGER, block INTEGER, PRIMARY KEY (service, block)) WITHOUT ROWID;
+CREATE INDEX block_services_by_block ON block_services (block);
+CREATE TABLE block_operations (operation INTEGER, block INTEGER, PRIMARY KEY (operation, block)) WITHOUT ROWID;
+CREATE INDEX block_operations_by_block ON block_operations (block);
 
 CREATE TABLE sagas (
     id INTEGER PRIMARY KEY, saga_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
