@@ -70,6 +70,21 @@ class SagaSlice:
     traces: set[bytes] = field(default_factory=set)
     log_blocks: set[int] = field(default_factory=set)
 
+    def __add__(self, other: "SagaSlice") -> "SagaSlice":
+        """What two batches say; a new slice, as those of a trace.  Without their logs."""
+        last = self if self.outcome_ns > other.outcome_ns else other
+        return SagaSlice(
+            min(self.started_ns, other.started_ns),
+            max(self.active_ns, other.active_ns),
+            self.name or other.name,
+            last.outcome,
+            last.outcome_ns,
+            self.compensating or other.compensating,
+            self.retries + other.retries,
+            self.steps + other.steps,
+            self.traces | other.traces,
+        )
+
     def saw_step(self, step: StepSeen) -> None:
         """Take in one step."""
         self.steps.append(step)

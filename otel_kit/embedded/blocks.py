@@ -1,18 +1,22 @@
 """Blocks: a few spans or log records kept together as compressed OTLP, and read back as records."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 import zstandard
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_kit.embedded import otlp, span_sections
 from otel_kit.embedded.config import MAX_NAME
+from otel_kit.embedded.span_views import PACKED
 from otel_kit.records import LogRecord, SpanRecord
 
 _LEVEL = 1
 """zstd level: 3 saves 2 % more on spans of real services and costs a sixth more time."""
+
+_FEW: Final = 8
 
 
 class _PerThread(threading.local):
@@ -38,13 +42,22 @@ def decompress(data: bytes) -> bytes:
 
 def read_spans(data: bytes, trace_ids: Collection[bytes]) -> Iterator[SpanRecord]:
     """The spans of one stored block that belong to `trace_ids` (16 bytes each)."""
-    for group in TracesData.FromString(decompress(data)).resource_spans:
+    for group in PACKED.FromString(decompress(data)).resource_spans:
         resource = None
         for scope_spans in group.scope_spans:
-            for span in scope_spans.spans:
-                if span.trace_id in trace_ids:
-                    resource = resource or otlp.ResourceView.of(group.resource)
-                    yield otlp.span_record(span, resource, scope_spans.scope)
+            for span in _spans_of(scope_spans.spans, trace_ids):
+                resource = resource or otlp.ResourceView.of(group.resource)
+                yield otlp.span_record(span, resource, scope_spans.scope)
+
+
+def _spans_of(packed: Iterable[bytes], trace_ids: Collection[bytes]) -> Iterator[Span]:
+    """Few ids are looked for in the bytes, which is quicker than to read all spans."""
+    few = trace_ids if len(trace_ids) <= _FEW else [b""]
+    for data in packed:
+        if any(part in data for part in few):
+            span = Span.FromString(data)
+            if span.trace_id in trace_ids:
+                yield span
 
 
 def trace_ids(data: bytes, service: str, operation: str) -> list[bytes]:

@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from otel_kit.embedded import bulk
 from otel_kit.embedded.batches import (
@@ -63,6 +63,9 @@ _BLOCK_SERVICE: Final = "INSERT INTO block_services (service, block) VALUES {}"
 _BLOCK_OPERATION: Final = "INSERT INTO block_operations (operation, block) VALUES {}"
 _trace_id: Final = itemgetter(0)
 _SAGA_TRACE: Final = "INSERT OR IGNORE INTO saga_traces (saga, trace) VALUES {}"
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Slice = TypeVar("_Slice", TraceSlice, SagaSlice)
 
 
 class Counters:
@@ -129,11 +132,10 @@ class Ingest:
     def traces(self, batches: Iterable[TraceBatch]) -> None:
         """Write the spans of several requests."""
         batches = list(batches)
-        ids = self._traces(_merge(batches))
+        ids = self._traces(_merge([batch.traces for batch in batches]))
         self._blocks([block for batch in batches for block in batch.blocks], ids)
-        links = [
-            (row, ids[trace_id]) for saga, row in self._sagas(batches) for trace_id in saga.traces
-        ]
+        sagas = self._sagas(_merge([batch.sagas for batch in batches]))
+        links = [(row, ids[trace_id]) for saga, row in sagas for trace_id in saga.traces]
         self._insert(_SAGA_TRACE, links)
         list(bulk.with_keys(self._connection, _SAGA_STAYS_ACTIVE, list(ids.values())))
 
@@ -165,17 +167,17 @@ class Ingest:
         self._insert(_BLOCK_SERVICE, services)
         self._insert(_BLOCK_OPERATION, operations)
 
-    def _sagas(self, batches: Iterable[TraceBatch | LogBatch]) -> list[tuple[SagaSlice, int]]:
+    def _sagas(self, merged: dict[str, SagaSlice]) -> list[tuple[SagaSlice, int]]:
         """Write what is known of each saga; returns them with their row ids."""
-        seen = [(key, saga) for batch in batches for key, saga in batch.sagas.items()]
-        ids = dict(self._insert(_SAGA, [_saga_row(key, saga) for key, saga in seen]))
-        self._insert(_STEP, [(ids[key], *step) for key, saga in seen for step in saga.steps])
-        return [(saga, ids[key]) for key, saga in seen]
+        ids = dict(self._insert(_SAGA, [_saga_row(key, saga) for key, saga in merged.items()]))
+        steps = [(ids[key], *step) for key, saga in merged.items() for step in saga.steps]
+        self._insert(_STEP, steps)
+        return [(saga, ids[key]) for key, saga in merged.items()]
 
     def logs(self, batch: LogBatch) -> None:
         """Write the log records of one request."""
         rows = [self._log_block(block) for block in batch.blocks]
-        for saga, saga_row in self._sagas([batch]):
+        for saga, saga_row in self._sagas(batch.sagas):
             links = [(saga_row, rows[position]) for position in saga.log_blocks]
             self._insert("INSERT INTO saga_logs VALUES {}", links)
 
@@ -197,10 +199,10 @@ def _saga_row(saga_id: str, saga: SagaSlice) -> tuple[object, ...]:
     return (saga_id, saga.name, *times, *told)
 
 
-def _merge(batches: list[TraceBatch]) -> dict[bytes, TraceSlice]:
-    merged: dict[bytes, TraceSlice] = {}
-    for batch in batches:
-        for trace_id, trace in batch.traces.items():
-            known = merged.get(trace_id)
-            merged[trace_id] = trace if known is None else known + trace
+def _merge(batches: Iterable[dict[_Key, _Slice]]) -> dict[_Key, _Slice]:
+    merged: dict[_Key, _Slice] = {}
+    for slices in batches:
+        for key, own in slices.items():
+            known = merged.get(key)
+            merged[key] = own if known is None else known + own
     return merged

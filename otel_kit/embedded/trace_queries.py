@@ -107,25 +107,29 @@ _HAS_SERVICE: Final = """
 def _in_blocks(connection: sqlite3.Connection, query: TraceQuery) -> Iterator[bytes]:
     """Traces with a span of the service and operation, those of the newest block first."""
     service, operation = query.service[:MAX_NAME], query.operation[:MAX_NAME]
-    times = (query.ended_ns, query.started_ns)
-    if operation:
-        rows = connection.execute(_BLOCKS_OF_OPERATION, (service, operation, *times))
-    else:
-        rows = connection.execute(_BLOCKS_OF_SERVICE, (service, *times))
-    for (data,) in rows:
-        yield from blocks.trace_ids(data, service, operation)
+    sql = _BLOCKS_OF_OPERATION if operation else _BLOCKS_OF_SERVICE
+    named = {"service": service, "operation": operation}
+    times = {"started": query.started_ns, "ended": query.ended_ns}
+    for (block,) in connection.execute(sql, {**named, **times}):
+        yield from blocks.trace_ids(_data(connection, block), service, operation)
 
 
-_BLOCKS: Final = """SELECT data FROM ({}) JOIN blocks ON id = block
-    WHERE first_start <= ? AND last_start >= ? ORDER BY block DESC"""
+_BLOCKS: Final = """SELECT id FROM ({}) JOIN blocks ON id = block
+    WHERE first_start <= :ended AND last_start >= :started ORDER BY id DESC"""
 _BLOCKS_OF_SERVICE: Final = _BLOCKS.format(
-    "SELECT block FROM block_services WHERE service = (SELECT id FROM services WHERE name = ?)"
+    """SELECT block FROM block_services
+       WHERE service = (SELECT id FROM services WHERE name = :service)"""
 )
 _BLOCKS_OF_OPERATION: Final = _BLOCKS.format(
     """SELECT DISTINCT block FROM block_operations WHERE operation IN
        (SELECT o.id FROM operations o JOIN services s ON s.id = o.service
-        WHERE s.name = ? AND o.name = ?)"""
+        WHERE s.name = :service AND o.name = :operation)"""
 )
+
+
+def _data(connection: sqlite3.Connection, block: int) -> bytes:
+    (data,) = connection.execute("SELECT data FROM blocks WHERE id = ?", (block,)).fetchone()
+    return bytes(data)
 
 
 def _unique(trace_ids: Iterable[bytes]) -> Iterator[bytes]:
@@ -175,8 +179,7 @@ def _blocks_of(connection: sqlite3.Connection, trace_ids: Iterable[bytes]) -> It
         rows = connection.execute(_BLOCKS_OF_TRACE, (generations, trace_id))
         found.update([block for (block,) in rows])
     for block in sorted(found):
-        (data,) = connection.execute("SELECT data FROM blocks WHERE id = ?", (block,)).fetchone()
-        yield data
+        yield _data(connection, block)
 
 
 _BLOCKS_OF_TRACE: Final = """
