@@ -11,22 +11,22 @@ _SIZES: Final = (128, 32, 8, 2, 1)
 _KEYS: Final = 500
 
 
-def insert(
+def with_rows(
     connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]
 ) -> list[Any]:
-    """Run ``INSERT … VALUES {}`` for all of `rows`; gives what it returns, in any order."""
+    """Run a statement with ``VALUES {}`` for all of `rows`; gives what it returns, in any order."""
     returned: list[Any] = []
     first = 0
     for size in _SIZES:
         while len(rows) - first >= size:
             values = chain.from_iterable(rows[first : first + size])
-            returned += connection.execute(_insertion(sql, len(rows[0]), size), list(values))
+            returned += connection.execute(_filled(sql, len(rows[0]), size), list(values))
             first += size
     return returned
 
 
 @cache
-def _insertion(sql: str, width: int, size: int) -> str:
+def _filled(sql: str, width: int, size: int) -> str:
     row = f"({','.join('?' * width)})"
     return sql.format(",".join([row] * size))
 

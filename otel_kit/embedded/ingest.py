@@ -3,7 +3,6 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from otel_kit.embedded import bulk
@@ -16,17 +15,8 @@ from otel_kit.embedded.batches import (
     TraceSlice,
 )
 from otel_kit.embedded.config import MAX_OPERATIONS, MAX_SERVICES
+from otel_kit.embedded.trace_rows import TraceRows
 
-_GENERATION: Final = 2**16
-"""Traces of one generation: some 300 pages of the index, which the cache holds with ease."""
-_TRACE: Final = """
-    INSERT INTO traces (generation, trace_id, started_at, ended_at, spans, errors) VALUES {}
-    ON CONFLICT (generation, trace_id) DO UPDATE SET
-        started_at = min(started_at, excluded.started_at),
-        ended_at = max(ended_at, excluded.ended_at),
-        spans = spans + excluded.spans, errors = errors + excluded.errors
-    RETURNING trace_id, id
-"""
 _SAGA: Final = """
     INSERT INTO sagas
         (saga_id, name, started_at, active_at, outcome, outcome_at, compensating, retries)
@@ -61,7 +51,6 @@ _BLOCK: Final = "INSERT INTO blocks (last_trace, first_start, last_start, data) 
 _TRACE_BLOCK: Final = "INSERT INTO trace_blocks (trace, service, block) VALUES {}"
 _BLOCK_SERVICE: Final = "INSERT INTO block_services (service, block) VALUES {}"
 _BLOCK_OPERATION: Final = "INSERT INTO block_operations (operation, block) VALUES {}"
-_trace_id: Final = itemgetter(0)
 _SAGA_TRACE: Final = "INSERT OR IGNORE INTO saga_traces (saga, trace) VALUES {}"
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -127,6 +116,7 @@ class Ingest:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.counters = Counters(connection)
+        self.trace_rows = TraceRows(connection)
         self._names = NameIndex(connection)
 
     def traces(self, batches: Iterable[TraceBatch]) -> None:
@@ -141,15 +131,10 @@ class Ingest:
 
     def _traces(self, merged: dict[bytes, TraceSlice]) -> dict[bytes, int]:
         """Write what is known of each trace; returns their row ids."""
-        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM traces").fetchone()
-        generation = last // _GENERATION
-        rows = [
-            (generation, trace_id, trace.started_ns, trace.ended_ns, trace.spans, trace.errors)
-            for trace_id, trace in sorted(merged.items(), key=_trace_id)
-        ]
-        ids = dict(self._insert(_TRACE, rows))
+        before = self.trace_rows.newest
+        ids = self.trace_rows.write(merged)
         spans = sum(trace.spans for trace in merged.values())
-        self.counters.add(spans=spans, traces=sum(row > last for row in ids.values()))
+        self.counters.add(spans=spans, traces=self.trace_rows.newest - before)
         return ids
 
     def _blocks(self, blocks: list[SpanBlock], ids: dict[bytes, int]) -> None:
@@ -190,7 +175,7 @@ class Ingest:
         return rowid
 
     def _insert(self, sql: str, rows: Sequence[tuple[object, ...]]) -> list[Any]:
-        return bulk.insert(self._connection, sql, rows)
+        return bulk.with_rows(self._connection, sql, rows)
 
 
 def _saga_row(saga_id: str, saga: SagaSlice) -> tuple[object, ...]:

@@ -93,8 +93,9 @@ class Intake:
         Raises Malformed, TooLarge, UnsupportedMedia or Unavailable; then nothing was stored.
         """
         with self._reserve(len(body)):
-            batch = self._decode(signal, body, encoding, is_json)
-            done = self._store.submit(batch)
+            with self._store.announced():
+                batch = self._decode(signal, body, encoding, is_json)
+                done = self._store.submit(batch)
             try:
                 late = done.result(_COMMIT_TIMEOUT_S)
             except FutureTimeout:

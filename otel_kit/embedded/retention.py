@@ -11,6 +11,7 @@ from typing import Final
 from otel_kit.embedded.config import DATABASE_SHARE, LOG_SHARE
 from otel_kit.embedded.database import PAGE_BYTES
 from otel_kit.embedded.ingest import Counters
+from otel_kit.embedded.trace_rows import TraceRows
 
 _HIGH_WATER: Final = 0.9
 """Part of the database's share at which dropping begins; the rest is for what arrives meanwhile."""
@@ -50,7 +51,7 @@ class Retention:
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def drop_traces(self, counters: Counters) -> bool:
+    def drop_traces(self, counters: Counters, rows: TraceRows) -> bool:
         """Drop one slice of the oldest traces; False when there is none left."""
         last, spans, traces = self._oldest(self._slice_size(counters))
         if not traces:
@@ -60,6 +61,7 @@ class Retention:
         sagas = self._rows("DELETE FROM saga_traces WHERE trace <= ? RETURNING saga", last)
         self._drop_orphan_sagas(sagas)
         counters.add(spans=-spans, traces=-traces)
+        rows.forget(last)
         return True
 
     def _slice_size(self, counters: Counters) -> int:

@@ -1,6 +1,11 @@
-"""Finds the saga attributes on spans and log records; pure."""
+"""Finds the saga attributes on spans and log records; pure.
+
+The value of an attribute is an encoded ``AnyValue`` here: most are never looked at, and of equal
+ones only the first is decoded.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -12,7 +17,7 @@ from otel_kit.embedded.batches import COMPENSATION, STEP_KINDS, SagaSlice, StepS
 from otel_kit.embedded.config import MAX_NAME
 from otel_kit.embedded.span_sections import Section
 
-_Found: TypeAlias = Mapping[str, AnyValue]
+_Found: TypeAlias = Mapping[str, bytes]
 _Look: TypeAlias = Callable[[SagaSlice, str, Any], None]
 """Takes in the value of an attribute of a span."""
 
@@ -34,17 +39,26 @@ def index_spans(body: bytes, sections: Iterable[Section], sagas: dict[str, SagaS
 def _index_attributes(
     section: Section, looks: list[tuple[str, _Look]], sagas: dict[str, SagaSlice]
 ) -> None:
-    rows = zip(section.spans, section.trace_ids, section.starts, section.ends, strict=True)
-    for span, trace_id, start, end in rows:
-        found = span.attributes
-        saga = _slice(found, sagas, start, end)
-        if saga is None:
+    attributes = [span.attributes for span in section.spans]
+    named = [found.get(names.SAGA_ID) for found in attributes]
+    known: dict[bytes, SagaSlice | None] = {}
+    rows = zip(named, attributes, section.trace_ids, section.starts, section.ends, strict=True)
+    for name, found, trace_id, start, end in rows:
+        if name is None:
             continue
-        saga.traces.add(trace_id)
-        for key, look in looks:
+        if name not in known:
+            known[name] = _slice(found, sagas, start)
+        if (saga := known[name]) is not None:
+            if start < saga.started_ns:
+                saga.started_ns = start
+            if end > saga.active_ns:
+                saga.active_ns = end
+            saga.traces.add(trace_id)
+    for key, look in looks:
+        for span, name, found in zip(section.spans, named, attributes, strict=True):
             value = found.get(key)
-            if value is not None:
-                look(saga, otlp.text(value), span)
+            if value is not None and name is not None and (saga := known[name]) is not None:
+                look(saga, _decoded(value), span)
 
 
 def _outcome(saga: SagaSlice, outcome: str, span: Any) -> None:
@@ -99,17 +113,16 @@ def _index_finish(
     event: Any, trace_id: bytes, start: int, end: int, sagas: dict[str, SagaSlice]
 ) -> None:
     """The event names its saga: a batch handler may finish several within one span."""
-    found = event.attributes
     at = min(event.time_unix_nano, end)
-    saga = _slice(found, sagas, start, at)
+    saga = _slice(event.attributes, sagas, start, at)
     if saga is not None:
         saga.traces.add(trace_id)
-        saga.saw_outcome(_text(found, names.SAGA_OUTCOME), at)
+        saga.saw_outcome(_text(event.attributes, names.SAGA_OUTCOME), at)
 
 
 def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
     """Add what one log record, kept in `block`, says about the saga it names."""
-    found = {pair.key: pair.value for pair in log.attributes}
+    found = {pair.key: pair.value.SerializeToString() for pair in log.attributes}
     at = otlp.log_time(log)
     saga = _slice(found, sagas, at, at)
     if saga is None:
@@ -120,27 +133,27 @@ def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
         _index_step(saga, step, found, log.span_id, at)
 
 
-def _text(found: _Found, key: str) -> str:
-    value = found.get(key)
-    if value is None:
-        return ""
-    return value.string_value or otlp.text(value)
-
-
-def _slice(found: _Found, sagas: dict[str, SagaSlice], start: int, end: int) -> SagaSlice | None:
-    named = found.get(names.SAGA_ID)
-    if named is None:
+def _slice(
+    found: _Found, sagas: dict[str, SagaSlice], start: int, end: int = 0
+) -> SagaSlice | None:
+    """The saga that is named, with these times; None if there is none or its id is too long."""
+    saga_id = _text(found, names.SAGA_ID)
+    if not saga_id or len(saga_id) > MAX_NAME:
         return None
-    saga_id = named.string_value or otlp.text(named)
     saga = sagas.get(saga_id)
     if saga is None:
-        if not saga_id or len(saga_id) > MAX_NAME:
-            return None
         saga = sagas[saga_id] = SagaSlice(start, start)
-    if start < saga.started_ns:
-        saga.started_ns = start
-    if end > saga.active_ns:
-        saga.active_ns = end
-    if not saga.name:
-        saga.name = _text(found, names.SAGA_NAME)[:MAX_NAME]
+    saga.started_ns = min(saga.started_ns, start)
+    saga.active_ns = max(saga.active_ns, end)
+    saga.name = saga.name or _text(found, names.SAGA_NAME)[:MAX_NAME]
     return saga
+
+
+def _text(found: _Found, key: str) -> str:
+    value = found.get(key)
+    return "" if value is None else _decoded(value)
+
+
+@lru_cache(4096)
+def _decoded(value: bytes) -> str:
+    return otlp.text(AnyValue.FromString(value))

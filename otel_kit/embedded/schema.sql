@@ -11,15 +11,15 @@ CREATE TABLE operations (
     UNIQUE (service, name, kind)
 );
 
--- A trace is unique in its generation, which is so many traces that arrived together: their ids,
--- which are in no order, fill a few pages of the index instead of changing all of it.  Spans that
--- come a generation later are another row of the same trace.
+-- Traces that arrived together are a generation: their ids, which are in no order, fill a few pages
+-- of the index instead of changing all of it.  A trace has several rows if it lasts so long that
+-- its first one is forgotten (`trace_rows`).
 CREATE TABLE traces (
     id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, trace_id BLOB NOT NULL,
     started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
-    spans INTEGER NOT NULL, errors INTEGER NOT NULL,
-    UNIQUE (generation, trace_id)
+    spans INTEGER NOT NULL, errors INTEGER NOT NULL
 );
+CREATE INDEX traces_by_trace_id ON traces (generation, trace_id);
 
 CREATE TABLE blocks (
     id INTEGER PRIMARY KEY, last_trace INTEGER NOT NULL,
