@@ -100,12 +100,12 @@ class SagaSlice:
 class SpanBlock:
     """Compressed OTLP and what leads to it.
 
-    ``traces`` are pairs of service and trace id, ``operations`` (service, span name, kind number);
-    the first and the last start are of spans.
+    ``traces`` are the ids of each service's traces, ``operations`` (service, span name, kind
+    number); the first and the last start are of spans.
     """
 
     data: bytes
-    traces: set[tuple[str, bytes]]
+    traces: dict[str, set[bytes]]
     operations: set[tuple[str, str, int]]
     first_start_ns: int
     last_start_ns: int

@@ -6,7 +6,6 @@ touches the disk or the network.
 """
 
 from collections.abc import Iterable
-from itertools import repeat
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -61,9 +60,9 @@ def _add_block(body: bytes, sections: list[Section], batch: TraceBatch) -> None:
     starts = [at for section in sections for at in section.starts]
     if not starts:
         return
-    traces, operations = set[tuple[str, bytes]](), set[tuple[str, str, int]]()
+    traces, operations = dict[str, set[bytes]](), set[tuple[str, str, int]]()
     for section in sections:
-        traces.update(zip(repeat(section.service), section.trace_ids))
+        traces.setdefault(section.service, set()).update(section.trace_ids)
         operations.update(section.operations())
         section.add_to(batch.traces)
     sagas_index.index_spans(body, sections, batch.sagas)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, Final, TypeVar
 
 from otel_kit.embedded import bulk
@@ -138,19 +139,29 @@ class Ingest:
         return ids
 
     def _blocks(self, blocks: list[SpanBlock], ids: dict[bytes, int]) -> None:
-        traces, services, operations = [], [], []
+        traces: list[tuple[int, int, int]] = []
+        services: list[tuple[int, int]] = []
+        operations: list[tuple[int, int]] = []
         for block in blocks:
-            last = max(ids[trace_id] for _, trace_id in block.traces)
-            row = (last, block.first_start_ns, block.last_start_ns, block.data)
-            rowid = self._connection.execute(_BLOCK, row).lastrowid
-            own = {name: self._names.service(name) for name in {name for name, _ in block.traces}}
-            traces += [(ids[trace_id], own[name], rowid) for name, trace_id in block.traces]
-            services += [(service, rowid) for service in own.values()]
-            found = {self._names.operation(*operation) for operation in block.operations} - {0}
-            operations += [(operation, rowid) for operation in found]
+            rows = self._rows_by_service(block, ids)
+            last = max(map(max, rows.values()))
+            values = (last, block.first_start_ns, block.last_start_ns, block.data)
+            rowid = self._connection.execute(_BLOCK, values).lastrowid or 0
+            for service, own in rows.items():
+                traces += zip(own, repeat(service), repeat(rowid))
+            services += [(service, rowid) for service in rows]
+            found = {self._names.operation(*operation) for operation in block.operations}
+            operations += [(operation, rowid) for operation in found - {0}]
         self._insert(_TRACE_BLOCK, traces)
         self._insert(_BLOCK_SERVICE, services)
         self._insert(_BLOCK_OPERATION, operations)
+
+    def _rows_by_service(self, block: SpanBlock, ids: dict[bytes, int]) -> dict[int, set[int]]:
+        rows: dict[int, set[int]] = {}
+        for service, trace_ids in block.traces.items():
+            own = rows.setdefault(self._names.service(service), set())
+            own.update([ids[trace_id] for trace_id in trace_ids])
+        return rows
 
     def _sagas(self, merged: dict[str, SagaSlice]) -> list[tuple[SagaSlice, int]]:
         """Write what is known of each saga; returns them with their row ids."""

@@ -1,11 +1,9 @@
 """Finds the saga attributes on spans and log records; pure.
 
-The value of an attribute is an encoded ``AnyValue`` here: most are never looked at, and of equal
-ones only the first is decoded.
+The value of an attribute is an encoded ``AnyValue`` here, as most are never looked at.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -41,14 +39,11 @@ def _index_attributes(
 ) -> None:
     attributes = [span.attributes for span in section.spans]
     named = [found.get(names.SAGA_ID) for found in attributes]
-    known: dict[bytes, SagaSlice | None] = {}
-    rows = zip(named, attributes, section.trace_ids, section.starts, section.ends, strict=True)
-    for name, found, trace_id, start, end in rows:
-        if name is None:
-            continue
-        if name not in known:
-            known[name] = _slice(found, sagas, start)
-        if (saga := known[name]) is not None:
+    known = _known(named, attributes, sagas)
+    rows = zip(named, section.trace_ids, section.starts, section.ends, strict=True)
+    for name, trace_id, start, end in rows:
+        saga = known[name]
+        if saga is not None:
             if start < saga.started_ns:
                 saga.started_ns = start
             if end > saga.active_ns:
@@ -57,8 +52,23 @@ def _index_attributes(
     for key, look in looks:
         for span, name, found in zip(section.spans, named, attributes, strict=True):
             value = found.get(key)
-            if value is not None and name is not None and (saga := known[name]) is not None:
+            if value is not None and (saga := known[name]) is not None:
                 look(saga, _decoded(value), span)
+
+
+def _known(
+    named: list[bytes | None], attributes: list[_Found], sagas: dict[str, SagaSlice]
+) -> dict[bytes | None, SagaSlice | None]:
+    """The saga that each attribute names, None if it cannot be one; without times."""
+    firsts = dict(zip(reversed(named), reversed(attributes), strict=True))
+    known = {
+        name: _slice(found, sagas, _NEVER, 0) if name else None for name, found in firsts.items()
+    }
+    if any(saga and not saga.name for saga in known.values()):
+        for name, found in zip(named, attributes, strict=True):
+            if saga := known[name]:
+                saga.name = saga.name or _name(found)
+    return known
 
 
 def _outcome(saga: SagaSlice, outcome: str, span: Any) -> None:
@@ -81,6 +91,9 @@ _LOOKS: Final[tuple[tuple[str, _Look], ...]] = (
     (names.SAGA_STEP, _step),
 )
 _SAGA_ID: Final = names.SAGA_ID.encode()
+_STRING: Final = AnyValue.DESCRIPTOR.fields_by_name["string_value"].number << 3 | 2
+"""The key of that field: its number, and that its length follows."""
+_NEVER: Final = 2**63 - 1
 _FINISHED: Final = names.EVENT_SAGA_FINISHED.encode()
 
 
@@ -133,20 +146,23 @@ def index_log(log: LogRecord, sagas: dict[str, SagaSlice], block: int) -> None:
         _index_step(saga, step, found, log.span_id, at)
 
 
-def _slice(
-    found: _Found, sagas: dict[str, SagaSlice], start: int, end: int = 0
-) -> SagaSlice | None:
+def _slice(found: _Found, sagas: dict[str, SagaSlice], start: int, end: int) -> SagaSlice | None:
     """The saga that is named, with these times; None if there is none or its id is too long."""
     saga_id = _text(found, names.SAGA_ID)
     if not saga_id or len(saga_id) > MAX_NAME:
         return None
     saga = sagas.get(saga_id)
     if saga is None:
-        saga = sagas[saga_id] = SagaSlice(start, start)
+        saga = sagas[saga_id] = SagaSlice(start, end, _name(found))
+        return saga
     saga.started_ns = min(saga.started_ns, start)
     saga.active_ns = max(saga.active_ns, end)
-    saga.name = saga.name or _text(found, names.SAGA_NAME)[:MAX_NAME]
+    saga.name = saga.name or _name(found)
     return saga
+
+
+def _name(found: _Found) -> str:
+    return _text(found, names.SAGA_NAME)[:MAX_NAME]
 
 
 def _text(found: _Found, key: str) -> str:
@@ -154,6 +170,8 @@ def _text(found: _Found, key: str) -> str:
     return "" if value is None else _decoded(value)
 
 
-@lru_cache(4096)
 def _decoded(value: bytes) -> str:
+    """An encoded ``AnyValue`` as text: at once if it is a short string and nothing else."""
+    if len(value) > 1 and value[0] == _STRING and value[1] == len(value) - 2 < 128:
+        return value[2:].decode()
     return otlp.text(AnyValue.FromString(value))

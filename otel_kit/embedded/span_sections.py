@@ -6,6 +6,7 @@ A section is the spans of one scope.  What can be asked of a whole list at once 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, compress
+from operator import attrgetter
 from typing import Any, Final
 
 from otel_kit.embedded import otlp
@@ -17,6 +18,7 @@ _MAX_TIME: Final = 2**63 - 1
 """The year 2262; SQLite's integers end here."""
 _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
+_name_and_kind: Final = attrgetter("name", "kind")
 
 
 @dataclass(slots=True)
@@ -44,8 +46,8 @@ class Section:
 
     def operations(self) -> Iterator[tuple[str, str, int]]:
         """Service, span name and kind number of every span."""
-        spans = [(span.name, span.kind) for span in self.spans]
-        return ((self.service, name[:MAX_NAME], kind) for name, kind in set(spans))
+        found = set(map(_name_and_kind, self.spans))
+        return ((self.service, name[:MAX_NAME], kind) for name, kind in found)
 
     def add_to(self, traces: dict[bytes, TraceSlice]) -> None:
         """Add what these spans say about their traces."""
