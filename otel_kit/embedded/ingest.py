@@ -16,23 +16,9 @@ from otel_kit.embedded.batches import (
     TraceSlice,
 )
 from otel_kit.embedded.config import MAX_OPERATIONS, MAX_SERVICES
+from otel_kit.embedded.saga_rows import SagaRows
 from otel_kit.embedded.trace_rows import TraceRows
 
-_SAGA: Final = """
-    INSERT INTO sagas
-        (saga_id, name, started_at, active_at, outcome, outcome_at, compensating, retries)
-    VALUES {}
-    ON CONFLICT (saga_id) DO UPDATE SET
-        name = CASE name WHEN '' THEN excluded.name ELSE name END,
-        started_at = min(started_at, excluded.started_at),
-        active_at = max(active_at, excluded.active_at),
-        outcome = CASE WHEN excluded.outcome IS NOT NULL AND excluded.outcome_at >= outcome_at
-                       THEN excluded.outcome ELSE outcome END,
-        outcome_at = max(outcome_at, excluded.outcome_at),
-        compensating = max(compensating, excluded.compensating),
-        retries = retries + excluded.retries
-    RETURNING saga_id, id
-"""
 _STEP: Final = """
     INSERT INTO saga_steps (saga, span_id, step, kind, compensates, started_at, ended_at, failed)
     VALUES {}
@@ -112,13 +98,23 @@ class NameIndex:
 
 
 class Ingest:
-    """Applies batches; made anew after a rollback, because it remembers what it inserted."""
+    """Applies batches; remembers much of what it inserted."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.counters = Counters(connection)
-        self.trace_rows = TraceRows(connection)
-        self._names = NameIndex(connection)
+        self.saga_rows = SagaRows(connection)
+        self.reload()
+
+    def reload(self) -> None:
+        """Remember nothing that is not on the disk, after a rollback."""
+        self.counters = Counters(self._connection)
+        self.trace_rows = TraceRows(self._connection)
+        self.saga_rows.reload()
+        self.reload_names()
+
+    def reload_names(self) -> None:
+        """Services and operations have been deleted."""
+        self._names = NameIndex(self._connection)
 
     def traces(self, batches: Iterable[TraceBatch]) -> None:
         """Write the spans of several requests."""
@@ -165,7 +161,7 @@ class Ingest:
 
     def _sagas(self, merged: dict[str, SagaSlice]) -> list[tuple[SagaSlice, int]]:
         """Write what is known of each saga; returns them with their row ids."""
-        ids = dict(self._insert(_SAGA, [_saga_row(key, saga) for key, saga in merged.items()]))
+        ids = self.saga_rows.write(merged)
         steps = [(ids[key], *step) for key, saga in merged.items() for step in saga.steps]
         self._insert(_STEP, steps)
         return [(saga, ids[key]) for key, saga in merged.items()]
@@ -187,12 +183,6 @@ class Ingest:
 
     def _insert(self, sql: str, rows: Sequence[tuple[object, ...]]) -> list[Any]:
         return bulk.with_rows(self._connection, sql, rows)
-
-
-def _saga_row(saga_id: str, saga: SagaSlice) -> tuple[object, ...]:
-    times = (saga.started_ns, saga.active_ns)
-    told = (saga.outcome, saga.outcome_ns, saga.compensating, saga.retries)
-    return (saga_id, saga.name, *times, *told)
 
 
 def _merge(batches: Iterable[dict[_Key, _Slice]]) -> dict[_Key, _Slice]:

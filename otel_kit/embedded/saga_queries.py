@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from otel_kit import names
-from otel_kit.embedded import blocks, saga_steps, trace_queries
+from otel_kit.embedded import blocks, saga_rows, saga_steps, trace_queries
 from otel_kit.embedded.config import MAX_ANSWER_SPANS
 from otel_kit.records import LogRecord, SagaDetail, SagaRecord, StateCount
 from otel_kit.step_rules import MAX_STEPS, failed_step, step_now
@@ -198,8 +198,9 @@ def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> Sa
 
     Spans of those traces that do not name the saga belong to it too.
     """
-    sql = f"SELECT {_COLUMNS} FROM sagas WHERE saga_id = :saga_id"
-    row = connection.execute(sql, {"saga_id": saga_id, **_parameters(query)}).fetchone()
+    rowid = saga_rows.find(connection, saga_id)
+    sql = f"SELECT {_COLUMNS} FROM sagas WHERE id = :id"
+    row = connection.execute(sql, {"id": rowid, **_parameters(query)}).fetchone()
     if row is None:
         return None
     trace_ids = _column(connection, _TRACE_IDS, row[0])
@@ -230,8 +231,8 @@ def _log_blocks(
     for trace_id in trace_ids:
         sql = "SELECT block FROM trace_logs WHERE trace_id = ?"
         seen.update(b for (b,) in connection.execute(sql, (bytes.fromhex(trace_id),)).fetchall())
-    sql = "SELECT block FROM saga_logs JOIN sagas ON id = saga WHERE saga_id = ?"
-    seen.update(block for (block,) in connection.execute(sql, (saga_id,)).fetchall())
+    sql, saga = "SELECT block FROM saga_logs WHERE saga = ?", saga_rows.find(connection, saga_id)
+    seen.update(block for (block,) in connection.execute(sql, (saga,)).fetchall())
     for block in sorted(seen):
         found = connection.execute("SELECT data FROM log_blocks WHERE id = ?", (block,))
         yield from (data for (data,) in found.fetchall())

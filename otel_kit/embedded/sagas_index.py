@@ -62,7 +62,8 @@ def _known(
     """The saga that each attribute names, None if it cannot be one; without times."""
     firsts = dict(zip(reversed(named), reversed(attributes), strict=True))
     known = {
-        name: _slice(found, sagas, _NEVER, 0) if name else None for name, found in firsts.items()
+        name: _slice(firsts[name], sagas, _NEVER, 0) if name else None
+        for name in dict.fromkeys(named)
     }
     if any(saga and not saga.name for saga in known.values()):
         for name, found in zip(named, attributes, strict=True):

@@ -11,9 +11,8 @@ CREATE TABLE operations (
     UNIQUE (service, name, kind)
 );
 
--- Traces that arrived together are a generation: their ids, which are in no order, fill a few pages
--- of the index instead of changing all of it.  A trace has several rows if it lasts so long that
--- its first one is forgotten (`trace_rows`).
+-- About generations see `generations`.  A saga has always one row; a trace has several if it lasts
+-- so long that its first row is forgotten (`trace_rows`).
 CREATE TABLE traces (
     id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, trace_id BLOB NOT NULL,
     started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
@@ -36,11 +35,12 @@ CREATE TABLE block_operations (operation INTEGER, block INTEGER, PRIMARY KEY (op
 CREATE INDEX block_operations_by_block ON block_operations (block);
 
 CREATE TABLE sagas (
-    id INTEGER PRIMARY KEY, saga_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, saga_id TEXT NOT NULL, name TEXT NOT NULL,
     started_at INTEGER NOT NULL, active_at INTEGER NOT NULL,
     outcome TEXT, outcome_at INTEGER NOT NULL, compensating INTEGER NOT NULL,
     retries INTEGER NOT NULL
 );
+CREATE INDEX sagas_by_saga_id ON sagas (generation, saga_id);
 CREATE INDEX sagas_by_start ON sagas (started_at, id);
 CREATE TABLE saga_traces (saga INTEGER, trace INTEGER, PRIMARY KEY (saga, trace)) WITHOUT ROWID;
 CREATE INDEX saga_traces_by_trace ON saga_traces (trace);

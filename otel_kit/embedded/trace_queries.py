@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
 
-from otel_kit.embedded import blocks, otlp
+from otel_kit.embedded import blocks, otlp, saga_rows
 from otel_kit.embedded.config import MAX_ANSWER_SPANS, MAX_NAME, MAX_SCAN
+from otel_kit.embedded.generations import stored
 from otel_kit.records import DependencyRecord, OperationRecord, SpanRecord, TraceRecord
 
 SpanFilter: TypeAlias = Callable[[SpanRecord], bool]
@@ -87,8 +88,8 @@ def _in_traces(connection: sqlite3.Connection, query: TraceQuery) -> Iterator[by
     source, wheres = "traces t", ["t.started_at <= ?", "t.ended_at >= ?"]
     parameters: list[str | int] = [query.ended_ns, query.started_ns]
     if query.saga_ids:
-        source = _BY_SAGA.format(",".join("?" * len(query.saga_ids)))
-        parameters = [*query.saga_ids, *parameters]
+        rows = [saga_rows.find(connection, saga_id) for saga_id in query.saga_ids]
+        source, parameters = _BY_SAGA, [json.dumps(rows), *parameters]
     if query.service:
         wheres.append(_HAS_SERVICE)
         parameters.append(query.service[:MAX_NAME])
@@ -97,7 +98,7 @@ def _in_traces(connection: sqlite3.Connection, query: TraceQuery) -> Iterator[by
 
 
 _BY_SAGA: Final = """
-    (SELECT DISTINCT trace FROM saga_traces JOIN sagas ON sagas.id = saga WHERE saga_id IN ({}))
+    (SELECT DISTINCT trace FROM saga_traces WHERE saga IN (SELECT value FROM json_each(?)))
     JOIN traces t ON t.id = trace"""
 _HAS_SERVICE: Final = """
     EXISTS (SELECT 1 FROM trace_blocks tb WHERE tb.trace = t.id
@@ -171,9 +172,7 @@ def _start(span: SpanRecord) -> int:
 
 
 def _blocks_of(connection: sqlite3.Connection, trace_ids: Iterable[bytes]) -> Iterator[bytes]:
-    (first,) = connection.execute("SELECT min(generation) FROM traces").fetchone()
-    (last,) = connection.execute("SELECT max(generation) FROM traces").fetchone()
-    generations = json.dumps([*range(first or 0, (last or 0) + 1)])
+    generations = stored(connection, "traces")
     found: set[int] = set()
     for trace_id in trace_ids:
         rows = connection.execute(_BLOCKS_OF_TRACE, (generations, trace_id))

@@ -8,12 +8,11 @@ from typing import Final
 
 from otel_kit.embedded import bulk
 from otel_kit.embedded.batches import TraceSlice
+from otel_kit.embedded.generations import generation_of
 
 _KNOWN: Final = 2**16
 """Traces, the newest, whose rows are remembered (some 10 MB); a span whose trace came before them
 begins another row of it."""
-_GENERATION: Final = 2**14
-"""Traces of one generation: some 60 pages of the index, in which new ones find their place."""
 _trace_id: Final = itemgetter(0)
 
 _NEW: Final = """
@@ -50,7 +49,7 @@ class TraceRows:
             row = known.get(trace_id)
             if row is None or row < self._oldest:
                 self.newest = row = known[trace_id] = self.newest + 1
-                new.append((row, row // _GENERATION, trace_id, *told))
+                new.append((row, generation_of(row), trace_id, *told))
             else:
                 again.append((row, *told))
         bulk.with_rows(self._connection, _NEW, new)

@@ -188,7 +188,7 @@ class Writer:
         except BaseException:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._connection.execute("ROLLBACK")
-            self._ingest = Ingest(self._connection)
+            self._ingest.reload()
             raise
 
     def _keep_house(self) -> None:
@@ -210,11 +210,11 @@ class Writer:
             return chore()
 
     def _chore(self) -> Callable[[], bool] | None:
-        retention, counters = self._retention, self._ingest.counters
-        if retention.excess_log_bytes(counters) > 0:
-            return partial(retention.drop_logs, counters)
+        retention, ingest = self._retention, self._ingest
+        if retention.excess_log_bytes(ingest.counters) > 0:
+            return partial(retention.drop_logs, ingest)
         if retention.excess() > 0:
-            return partial(retention.drop_traces, counters, self._ingest.trace_rows)
+            return partial(retention.drop_traces, ingest)
         if retention.file_too_large():
             return retention.shrink
         if time.monotonic() - self._pruned > _PRUNE_EVERY_S:
@@ -224,7 +224,7 @@ class Writer:
     def _prune(self) -> bool:
         self._retention.prune_names()
         self._pruned = time.monotonic()
-        self._ingest = Ingest(self._connection)  # it remembers names
+        self._ingest.reload_names()
         return False
 
 
