@@ -1,7 +1,7 @@
 """Blocks: a few spans or log records kept together as compressed OTLP, and read back as records."""
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import zstandard
@@ -45,19 +45,20 @@ def read_spans(data: bytes, trace_ids: Collection[bytes]) -> Iterator[SpanRecord
     for group in PACKED.FromString(decompress(data)).resource_spans:
         resource = None
         for scope_spans in group.scope_spans:
-            for span in _spans_of(scope_spans.spans, trace_ids):
+            for span in _spans_of(list(scope_spans.spans), trace_ids):
                 resource = resource or otlp.ResourceView.of(group.resource)
                 yield otlp.span_record(span, resource, scope_spans.scope)
 
 
-def _spans_of(packed: Iterable[bytes], trace_ids: Collection[bytes]) -> Iterator[Span]:
+def _spans_of(packed: Sequence[bytes], trace_ids: Collection[bytes]) -> Iterator[Span]:
     """Few ids are looked for in the bytes, which is quicker than to read all spans."""
-    few = trace_ids if len(trace_ids) <= _FEW else [b""]
+    if len(trace_ids) <= _FEW:
+        packed = [data for trace_id in trace_ids for data in packed if trace_id in data]
+        packed = list(dict.fromkeys(packed))  # a span may link to a trace besides its own
     for data in packed:
-        if any(part in data for part in few):
-            span = Span.FromString(data)
-            if span.trace_id in trace_ids:
-                yield span
+        span = Span.FromString(data)
+        if span.trace_id in trace_ids:
+            yield span
 
 
 def trace_ids(data: bytes, service: str, operation: str) -> list[bytes]:
