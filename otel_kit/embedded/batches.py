@@ -1,5 +1,6 @@
 """What decoding hands to the store: compressed blocks and what must be indexed of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -84,6 +85,10 @@ class SagaSlice:
             self.steps + other.steps,
             self.traces | other.traces,
         )
+
+    def keep_active(self, ends_ns: Iterable[int]) -> None:
+        """Its traces last to `ends_ns`, also with spans that do not name it."""
+        self.active_ns = max((self.active_ns, *ends_ns))
 
     def saw_step(self, step: StepSeen) -> None:
         """Take in one step."""

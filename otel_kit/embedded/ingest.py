@@ -119,12 +119,18 @@ class Ingest:
     def traces(self, batches: Iterable[TraceBatch]) -> None:
         """Write the spans of several requests."""
         batches = list(batches)
-        ids = self._traces(_merge([batch.traces for batch in batches]))
+        traces = _merge([batch.traces for batch in batches])
+        sagas = _merge([batch.sagas for batch in batches])
+        before = self.trace_rows.newest
+        ids = self._traces(traces)
         self._blocks([block for batch in batches for block in batch.blocks], ids)
-        sagas = self._sagas(_merge([batch.sagas for batch in batches]))
-        links = [(row, ids[trace_id]) for saga, row in sagas for trace_id in saga.traces]
+        for saga in sagas.values():
+            saga.keep_active(traces[trace_id].ended_ns for trace_id in saga.traces)
+        rows = self._sagas(sagas)
+        links = [(row, ids[trace_id]) for saga, row in rows for trace_id in saga.traces]
         self._insert(_SAGA_TRACE, links)
-        list(bulk.with_keys(self._connection, _SAGA_STAYS_ACTIVE, list(ids.values())))
+        known = [row for row in ids.values() if row <= before]  # other sagas may have these
+        list(bulk.with_keys(self._connection, _SAGA_STAYS_ACTIVE, known))
 
     def _traces(self, merged: dict[bytes, TraceSlice]) -> dict[bytes, int]:
         """Write what is known of each trace; returns their row ids."""

@@ -16,8 +16,8 @@ from otel_kit.embedded.config import MAX_NAME
 from otel_kit.embedded.span_sections import Section
 
 _Found: TypeAlias = Mapping[str, bytes]
-_Look: TypeAlias = Callable[[SagaSlice, str, Any], None]
-"""Takes in the value of an attribute of a span."""
+_Look: TypeAlias = Callable[[SagaSlice, str, Any, _Found], None]
+"""Takes in the value of an attribute of a span, given with all of them."""
 
 
 def index_spans(body: bytes, sections: Iterable[Section], sagas: dict[str, SagaSlice]) -> None:
@@ -53,7 +53,7 @@ def _index_attributes(
         for span, name, found in zip(section.spans, named, attributes, strict=True):
             value = found.get(key)
             if value is not None and (saga := known[name]) is not None:
-                look(saga, _decoded(value), span)
+                look(saga, _decoded(value), span, found)
 
 
 def _known(
@@ -72,18 +72,18 @@ def _known(
     return known
 
 
-def _outcome(saga: SagaSlice, outcome: str, span: Any) -> None:
+def _outcome(saga: SagaSlice, outcome: str, span: Any, _: _Found) -> None:
     saga.saw_outcome(outcome, span.end_time_unix_nano)
 
 
-def _attempt(saga: SagaSlice, attempt: str, span: Any) -> None:
+def _attempt(saga: SagaSlice, attempt: str, _: Any, __: _Found) -> None:
     saga.retries += attempt.isdecimal() and attempt.lstrip("0") not in ("", "1")
 
 
-def _step(saga: SagaSlice, step: str, span: Any) -> None:
+def _step(saga: SagaSlice, step: str, span: Any, found: _Found) -> None:
     failed = span.status.code == otlp.STATUS_ERROR
     times = (span.start_time_unix_nano, span.end_time_unix_nano)
-    _index_step(saga, step, span.attributes, span.span_id, *times, failed)
+    _index_step(saga, step, found, span.span_id, *times, failed)
 
 
 _LOOKS: Final[tuple[tuple[str, _Look], ...]] = (
