@@ -40,20 +40,23 @@ def _index_attributes(
     attributes = [span.attributes for span in section.spans]
     named = [found.get(names.SAGA_ID) for found in attributes]
     known = _known(named, attributes, sagas)
-    rows = zip(named, section.trace_ids, section.starts, section.ends, strict=True)
-    for name, trace_id, start, end in rows:
-        saga = known[name]
+    of_spans = [known[name] for name in named]
+    _index_times(section, of_spans)
+    for key, look in looks:
+        for saga, found, span in zip(of_spans, attributes, section.spans, strict=True):
+            if saga is not None and (value := found.get(key)) is not None:
+                look(saga, _decoded(value), span, found)
+
+
+def _index_times(section: Section, sagas: list[SagaSlice | None]) -> None:
+    rows = zip(sagas, section.trace_ids, section.starts, section.ends, strict=True)
+    for saga, trace_id, start, end in rows:
         if saga is not None:
             if start < saga.started_ns:
                 saga.started_ns = start
             if end > saga.active_ns:
                 saga.active_ns = end
             saga.traces.add(trace_id)
-    for key, look in looks:
-        for span, name, found in zip(section.spans, named, attributes, strict=True):
-            value = found.get(key)
-            if value is not None and (saga := known[name]) is not None:
-                look(saga, _decoded(value), span, found)
 
 
 def _known(

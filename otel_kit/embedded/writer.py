@@ -1,7 +1,8 @@
 """The one thread that writes: a bounded queue, batches that share a commit, and housekeeping.
 
 A batch's future is done only when its data is committed, and with SQLite's synchronous=FULL that
-means on disk.  Whatever waits while one commit runs shares the next.
+means on disk.  Whatever waits while one commit runs shares the next, and so does what is just being
+decoded: a commit waits for it a little.
 """
 
 import contextlib
