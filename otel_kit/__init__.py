@@ -4,6 +4,7 @@ import otel_kit
 otel_kit.instrument("orders")
 """
 
+from otel_kit import outbox, webhooks
 from otel_kit._instrument import Kit, instrument
 from otel_kit.dead_letters import dead_letter
 from otel_kit.duplicates import duplicate
@@ -22,6 +23,7 @@ from otel_kit.hops import (
     send,
     serve,
 )
+from otel_kit.replays import replay
 from otel_kit.sagas import Saga, compensate, current_saga, saga, step
 
 __all__ = [
@@ -41,8 +43,10 @@ __all__ = [
     "http_request",
     "incoming",
     "instrument",
+    "outbox",
     "outgoing",
     "process",
+    "replay",
     "rpc_call",
     "saga",
     "send",
@@ -50,4 +54,5 @@ __all__ = [
     "step",
     "watch_breaker",
     "watch_queue",
+    "webhooks",
 ]

@@ -36,7 +36,7 @@ def wire(
     `watch` adds a span processor of two functions to the tracer provider.  The returned function
     puts back what was there before.
     """
-    before, runtime = propagate.get_global_textmap(), hops.current()
+    before, runtime = propagate.get_global_textmap(), hops.configured()
     propagator = _propagators.propagator(settings, before)
     meter = meter_provider.get_meter(names.SCOPE)
     unread = readings.install(meter, settings.metric_interval / 1000)

@@ -3,12 +3,12 @@
 import time
 from typing import Any
 
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import Span, get_current_span
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
 from otel_kit.hops import Hop, Runtime, current, origin
-from otel_kit.hops.active import handling
+from otel_kit.hops.around import handling
 from otel_kit.hops.carriers import Pairs
 from otel_kit.hops.hop import Carrier
 from otel_kit.hops.messaging import describe
@@ -42,26 +42,40 @@ def dead_letter(message: object, reason: Reason) -> Headers:
         return _own(message)
 
 
+def refused(destination: str, reason: Reason) -> None:
+    """Count a message that a broker puts aside because its consumer refuses it, and mark its hop.
+
+    Its headers are the broker's to change.
+    """
+    if (runtime := current()) is not None:
+        _count(runtime, _span(), destination, reason, _attempts(runtime.service, reason))
+
+
 def _put_aside(runtime: Runtime, hop: Hop, carrier: Carrier, reason: Reason) -> Headers:
+    attempts, span = _attempts(runtime.service, reason), _span()
+    _count(runtime, span, hop.destination, reason, attempts)
+    added = origin.headers(carrier, hop.destination, span.get_span_context(), attempts)
+    result = Pairs(_pairs(carrier))
+    result.update(added)
+    return result.pairs
+
+
+def _span() -> Span:
+    """That of the message that is being handled."""
     active = handling()
-    span = get_current_span() if active is None or active.span is None else active.span
-    attempts = _attempts(runtime.service, reason)
+    return get_current_span() if active is None or active.span is None else active.span
+
+
+def _count(
+    runtime: Runtime, span: Span, destination: str, reason: Reason, attempts: list[origin.Attempt]
+) -> None:
     span.set_attribute(names.SPAN_DEAD_LETTER, _words(reason))
     counter = runtime.meter.create_counter(
         names.DEAD_LETTERS, "{message}", "Messages that were put aside."
     )
     error_class = attempts[-1].error_class
-    counter.add(
-        1,
-        {
-            names.DESTINATION: hop.destination or names.UNKNOWN,
-            names.ERROR_CLASS: error_class,
-        },
-    )
-    added = origin.headers(carrier, hop.destination, span.get_span_context(), attempts)
-    result = Pairs(_pairs(carrier))
-    result.update(added)
-    return result.pairs
+    labels = {names.DESTINATION: destination or names.UNKNOWN, names.ERROR_CLASS: error_class}
+    counter.add(1, labels)
 
 
 def _attempts(service: str, reason: Reason) -> list[origin.Attempt]:

@@ -4,7 +4,7 @@ from opentelemetry.trace import get_current_span
 
 from otel_kit import names
 from otel_kit.hops import current
-from otel_kit.hops.active import handling
+from otel_kit.hops.around import handling
 from otel_kit.hops.messaging import describe
 
 

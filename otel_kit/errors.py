@@ -9,9 +9,10 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from enum import StrEnum
+from typing import Any
 
 
 class ErrorClass(StrEnum):
@@ -32,7 +33,10 @@ class ErrorClass(StrEnum):
     UNKNOWN = "unknown"
 
 
-_CLASSES: dict[type[BaseException], ErrorClass] = {
+Reader = Callable[[Any], ErrorClass | None]
+"""Reads the class of an exception from what is in it; None if its type has to decide."""
+
+_CLASSES: dict[type[BaseException], ErrorClass | Reader] = {
     TimeoutError: ErrorClass.TIMEOUT,
     ConnectionError: ErrorClass.CONNECTION,
     socket.gaierror: ErrorClass.DNS,
@@ -64,8 +68,13 @@ def classify_as(error_class: ErrorClass, *types: type[BaseException]) -> None:
 
         otel_kit.classify_as(otel_kit.ErrorClass.BUSINESS, OutOfStock, CardDeclined)
     """
+    classify_by(ErrorClass(error_class), *types)
+
+
+def classify_by(how: ErrorClass | Reader, *types: type[BaseException]) -> None:
+    """The same for exceptions whose class may stand in them: a reader must not raise."""
     for exception_type in types:
-        _CLASSES[exception_type] = ErrorClass(error_class)
+        _CLASSES[exception_type] = how
 
 
 def classify(error: BaseException, default: ErrorClass = ErrorClass.UNKNOWN) -> ErrorClass:
@@ -74,10 +83,10 @@ def classify(error: BaseException, default: ErrorClass = ErrorClass.UNKNOWN) -> 
     Client libraries wrap a failed name look-up or TLS handshake in a general connection error;
     the operator wants to know which it was, so `dns` and `tls` are taken from up to five causes.
     """
-    found = _by_type(type(error))
+    found = _by_type(type(error), error)
     if found is None or found is ErrorClass.CONNECTION:
         for cause in _causes(error):
-            deeper = _by_type(type(cause))
+            deeper = _by_type(type(cause), cause)
             if deeper in _CAUSES:
                 return deeper
     return found or default
@@ -109,10 +118,15 @@ def classify_http(status: int) -> ErrorClass | None:
     )
 
 
-def _by_type(error_type: type[BaseException]) -> ErrorClass | None:
+def _by_type(
+    error_type: type[BaseException], error: BaseException | None = None
+) -> ErrorClass | None:
     for ancestor in error_type.__mro__:
-        if ancestor in _CLASSES:
-            return _CLASSES[ancestor]
+        found = _CLASSES.get(ancestor)
+        if found is not None and not isinstance(found, ErrorClass):
+            found = None if error is None else found(error)
+        if found is not None:
+            return found
     return None
 
 

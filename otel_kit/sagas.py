@@ -12,15 +12,15 @@ from typing import Any, Literal, get_args
 
 from opentelemetry import baggage, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span
 
 from otel_kit import names
 from otel_kit.errors import ErrorClass, classify
-from otel_kit.hops import Runtime, current
+from otel_kit.hops import Runtime, current, replaying
 from otel_kit.hops.edges import QUEUE_BUCKETS
 from otel_kit.hops.failures import mark_failed
-from otel_kit.hops.keys import PLACE
+from otel_kit.hops.place import Place
 from otel_kit.hops.stamp import ID_LENGTH, NO_NAME, saga_attributes
 
 Outcome = Literal["completed", "compensated", "partially_compensated", "failed"]
@@ -44,6 +44,8 @@ class Saga:
         """
         if outcome not in get_args(Outcome):
             raise ValueError(f"outcome {outcome!r} is none of {', '.join(get_args(Outcome))}")
+        if replaying():
+            return
         span = trace.get_current_span()
         span.set_attribute(names.SAGA_OUTCOME, outcome)
         span.add_event(
@@ -62,9 +64,10 @@ def saga(id: str, name: str = NO_NAME) -> Iterator[Saga]:  # noqa: A002 - the wo
     """
     this = Saga(str(id)[:ID_LENGTH], str(name)[:ID_LENGTH])
     joined = current_saga() == this
-    place = _Place(_with_baggage(this, get_current()))
+    place = Place(_with_baggage(this, get_current()))
     try:
-        trace.get_current_span().set_attributes(_attributes(this))
+        if not replaying():
+            trace.get_current_span().set_attributes(_attributes(this))
         if not joined:
             _guarded(_started, this)
         yield this
@@ -109,8 +112,11 @@ def stamp(span: Span, parent: Context | None) -> None:
 
 @contextmanager
 def _step(name: str, attributes: dict[str, str]) -> Iterator[Span]:
+    if replaying():  # it was recorded when it was done
+        yield trace.INVALID_SPAN
+        return
     span = _begun(name, attributes)
-    place = _Place(trace.set_span_in_context(span))
+    place = Place(trace.set_span_in_context(span))
     if span.is_recording():  # else nothing would ever tell that the step has ended
         _guarded(_announce, attributes)
     try:
@@ -157,30 +163,6 @@ def _with_baggage(saga: Saga, context: Context) -> Context:
 def _saga_of(context: Context) -> Saga | None:
     found = saga_attributes(context)
     return Saga(found[names.SAGA_ID], found[names.SAGA_NAME]) if found else None
-
-
-class _Place:
-    """A saga's or a step's place in the context.
-
-    It is left as `ActiveHop.leave` does it, in whichever task or thread this is: a generator may be
-    driven by several, each with a context of its own, and a token belongs to one of them.
-    """
-
-    def __init__(self, context: Context) -> None:
-        self._previous = get_current()
-        attach(set_value(PLACE, self, context))
-
-    def leave(self) -> None:
-        """Put back what was before, unless this context is another one."""
-        above, place = None, get_value(PLACE)
-        while isinstance(place, _Place) and place is not self:
-            above, place = place, get_value(PLACE, place._previous)
-        if place is None:
-            return
-        if above is None:
-            attach(self._previous)
-        else:
-            above._previous = self._previous
 
 
 def _guarded(function: Callable[..., None], *args: Any) -> None:

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["otel_kit.testing.contract.plugin"]
+
 settings.register_profile("kit", deadline=None, derandomize=True)
 settings.load_profile("kit")
 

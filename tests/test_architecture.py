@@ -48,4 +48,4 @@ def test_only_the_providers_and_the_test_helpers_know_the_sdk() -> None:
         if re.search(r"^\s*(from|import) opentelemetry\.(sdk|exporter)", path.read_text(), re.M)
     }
 
-    assert {"_providers", "testing.py"} == knowing
+    assert {"_providers", "testing"} == knowing

@@ -8,7 +8,7 @@ import ssl
 import httpx
 import pytest
 
-from otel_kit.errors import ErrorClass, classify, classify_as, classify_http
+from otel_kit.errors import ErrorClass, classify, classify_as, classify_by, classify_http
 from otel_kit.hops.rpc import GRPC
 
 
@@ -53,6 +53,23 @@ def test_an_application_says_how_its_exceptions_are_classed() -> None:
 def test_the_default_is_for_exceptions_nobody_classed() -> None:
     """A handler's unknown exception is a server error, a call's is unknown."""
     assert ErrorClass.SERVER_ERROR is classify(ValueError(), ErrorClass.SERVER_ERROR)
+
+
+def test_a_reader_tells_the_class_of_one_exception() -> None:
+    """It stands for its type and subclasses, gives way to none, and the latest word wins."""
+
+    class Wrapped(ConnectionError):
+        pass
+
+    class Rewrapped(Wrapped):
+        pass
+
+    classify_by(lambda error: error.args[0], Wrapped)
+    given = (Wrapped(ErrorClass.TIMEOUT), Rewrapped(ErrorClass.TLS), Wrapped(None))
+    assert [*map(classify, given)] == [ErrorClass.TIMEOUT, ErrorClass.TLS, ErrorClass.CONNECTION]
+
+    classify_as(ErrorClass.BUSINESS, Wrapped)
+    assert classify(given[0]) is ErrorClass.BUSINESS
 
 
 def test_a_failed_name_lookup_is_told_from_a_refused_connection() -> None:

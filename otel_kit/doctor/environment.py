@@ -1,5 +1,6 @@
 """What this environment tells a service: settings, and where telemetry goes."""
 
+import re
 from collections.abc import Iterator
 
 from otel_kit._providers.probe import probe
@@ -51,9 +52,10 @@ def exporters(settings: Settings) -> Iterator[Finding]:
 
 
 def _advice(said: str, protocol: str) -> str:
-    if any(word in said for word in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED")):
+    words = set(re.findall(r"\w+", said))  # whole ones: a port may have 405 in it
+    if words & {"401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"}:
         return "check OTEL_EXPORTER_OTLP_HEADERS"
-    if any(word in said for word in ("404", "405", "UNIMPLEMENTED")):
+    if words & {"404", "405", "UNIMPLEMENTED"}:
         return "that is no OTLP receiver of this protocol: check endpoint and protocol"
     other = "http/protobuf (port 4318)" if protocol == "grpc" else "grpc (port 4317)"
     return (

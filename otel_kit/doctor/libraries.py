@@ -9,15 +9,13 @@ from typing import Final
 
 from otel_kit.doctor.findings import Finding, fine, note, problem
 from otel_kit.exceptions import InvalidSetting
-from otel_kit.integrations import CATALOGUE, PACKAGES, installed, load, refuse_unknown
+from otel_kit.integrations import PACKAGES, catalogue, installed, load, refuse_unknown
 from otel_kit.integrations._shape import Integration
 from otel_kit.settings import Settings
 
 _CHECK = "libraries"
 _CLAUSE: Final = re.compile(r"\s*(>=|<)\s*([0-9.]+)\s*")
-_UNSEEN: Final = (
-    *("aio-pika", "boto3", "celery", "confluent-kafka", "grpclib", "nats-py", "pika"),
-)
+_UNSEEN: Final = (*("boto3", "celery", "confluent-kafka", "grpclib"),)
 """Distributions that cross services, and that no integration knows."""
 
 
@@ -27,7 +25,7 @@ def libraries(settings: Settings) -> Iterator[Finding]:
         refuse_unknown((*settings.integrations, *settings.disabled_integrations))
     except InvalidSetting as error:
         yield problem(_CHECK, str(error), "correct OTEL_KIT_[DISABLED_]INTEGRATIONS")
-    for name in CATALOGUE:
+    for name in catalogue():
         if installed(name):
             yield _library(name, settings)
         elif name in settings.integrations:
@@ -40,7 +38,7 @@ def libraries(settings: Settings) -> Iterator[Finding]:
 
 
 def _library(name: str, settings: Settings) -> Finding:
-    if name in settings.disabled_integrations or name not in (settings.integrations or CATALOGUE):
+    if name in settings.disabled_integrations or name not in (settings.integrations or catalogue()):
         advice = "its hops are not recorded; see OTEL_KIT_INTEGRATIONS"
         return note(_CHECK, f"{name} is switched off", advice)
     try:

@@ -12,7 +12,7 @@ from otel_kit import names
 from otel_kit._identity import IdentityMap, weakly
 from otel_kit._locks import ForkSafeLock
 from otel_kit.gauges import _breaker_metrics as metrics
-from otel_kit.hops import Runtime, current
+from otel_kit.hops import Runtime, configured, replaying
 
 State = Literal["closed", "open", "half_open"]
 _WORDS: Final[dict[str, State]] = {
@@ -65,7 +65,7 @@ class Breaker:
 
     def rejected(self) -> None:
         """It refused a call, which was not made: an error `breaker_open` on the edge."""
-        if (export := _export()) is not None:
+        if not replaying() and (export := _export()) is not None:
             export.rejected(self)
 
     def refresh(self) -> None:
@@ -208,4 +208,4 @@ def _adopt(breaker: Breaker) -> None:
 
 
 def _export() -> "metrics.Export | None":
-    return _current_export if current() is not None else None
+    return _current_export if configured() is not None else None

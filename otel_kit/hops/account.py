@@ -46,6 +46,8 @@ class Account:
     hop: Hop
     kind: SpanKind
     operation: str = ""
+    performed: str | None = None
+    """Which of several operations behind a route; empty if it was not one only."""
     server: str = ""
     senders: list[Sender] = field(default_factory=list)
     """Of an inbound hop: one, or one for each message of a batch."""
@@ -56,6 +58,8 @@ class Account:
     status: Any = None
     """The transport's own: an HTTP code, a gRPC status name."""
     description: str | None = None
+    told: BaseException | None = None
+    """An error that the answer tells, whatever the status says."""
     answered: bool = False
     """The server said who it is, so it counts the request too."""
     began_at: float = 0.0
@@ -64,17 +68,37 @@ class Account:
     def __post_init__(self) -> None:
         self.operation = self.hop.operation
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is the handling of a message, which `process()` may go on with."""
+        return self.kind is SpanKind.CONSUMER or self.hop.request
+
     def begin(self, saga: Mapping[str, str]) -> Mapping[str, Any]:
         """What the span begins with; `saga` has the attributes of its saga."""
         self.begun_with = {**self.hop.attributes, **self.attributes, **saga}
         self.attributes = {}
         return self.begun_with
 
+    @property
+    def named(self) -> str:
+        """Name of the span, and the `operation` label."""
+        return self.performed or self.operation
+
+    def perform(self, operation: str, attributes: Mapping[str, Any]) -> None:
+        """Take the name of an operation, or give back that of another one."""
+        if self.performed in (None, operation):
+            self.performed = operation
+            self.attributes.update(attributes)
+            return
+        self.performed = ""
+        for name in attributes:
+            self.attributes.pop(name, None)
+
     # -- who sent it --------------------------------------------------------------------------
 
     def add_sender(self, runtime: "Runtime", said: Inbound, part: Hop) -> None:
         """Name the sender of `part`, on the span too."""
-        client = runtime.peers.client(said.client)
+        client = runtime.peers.client(part.sender or said.client)
         if client != names.UNKNOWN:
             self.attributes.setdefault(names.SPAN_CLIENT, client)
             self.attributes.setdefault(names.PEER_NAME, client)
@@ -99,6 +123,11 @@ class Account:
                 links.append(found)
                 self.attributes.setdefault(names.SPAN_REDRIVEN, origin.attempts_of(found))
 
+    def tried(self, ambient: Context) -> None:
+        """One more request goes out for it: what an earlier one was answered counts no more."""
+        self.status = self.description = None
+        tell_attempt(self.server, ambient)
+
     # -- how it ended -------------------------------------------------------------------------
 
     def outcome(self, error: BaseException | None) -> Outcome:
@@ -113,6 +142,8 @@ class Account:
         error_class = classify(error, default)
         if self.kind is SpanKind.SERVER and error_class not in _OF_A_REQUEST:
             error_class = default  # to the caller, what failed further down is the server's failure
+        if error is self.told and error_class is ErrorClass.CLIENT_ERROR:
+            return outcome._replace(error_class=error_class)  # as with a status that says so
         return outcome._replace(
             error_class=error_class,
             error_type=outcome.error_type or _type_name(error),
@@ -146,8 +177,8 @@ class Account:
             return
         self._add_outcome(outcome)
         span.set_attributes(self.attributes)
-        if self.operation != self.hop.operation:
-            span.update_name(self.operation)
+        if self.named != self.hop.operation:
+            span.update_name(self.named)
         if outcome.failed:
             mark_failed(span, error, self.description)
 
@@ -168,7 +199,7 @@ class Account:
             self.server,
             self.hop.system,
             side,
-            self.operation,
+            self.named,
             outcome.error_class and outcome.error_class.value,
             self._alone(runtime, outcome),
         )
@@ -188,7 +219,7 @@ class Account:
             self.server,
             self.hop.system,
             side,
-            self.operation if part is self.hop else part.operation,
+            self.named if part is self.hop else part.operation,
             outcome.error_class and outcome.error_class.value,
             False,
             said.result,
@@ -203,7 +234,7 @@ class Account:
     def _record_wait(self, runtime: "Runtime", sender: Sender, context: Context) -> None:
         said, client, part = sender
         sent_at = part.sent_at if said.sent_at is None else said.sent_at
-        if self.kind is not SpanKind.CONSUMER or sent_at is None:
+        if self.kind is not SpanKind.CONSUMER or sent_at is None or part.kept:
             return
         seconds = self.began_at - sent_at
         wait = Wait(client, self.server, part.system, part.destination, part.group, seconds < 0)

@@ -3,23 +3,17 @@
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,  # the key every OpenTelemetry exporter sets
-    Context,
-    attach,
-    get_current,
-    get_value,
-)
+from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import Link, Span, SpanKind, get_current_span
 
 from otel_kit import names
-from otel_kit.hops import propagation, replies
+from otel_kit.hops import replies
 from otel_kit.hops.account import INBOUND, OUTBOUND, Account
 from otel_kit.hops.attempts import tell_attempt
-from otel_kit.hops.hop import Attributes, Hop
+from otel_kit.hops.hop import Attributes, Hop, sent_ns
 from otel_kit.hops.keys import HOP, SPAN
-from otel_kit.hops.nesting import Nested, under_way
-from otel_kit.hops.propagation import MISSING
+from otel_kit.hops.nesting import Nested, suppressed, under_way
+from otel_kit.hops.propagation import MISSING, UNTRUSTED, inbound, linked
 from otel_kit.hops.stamp import saga_attributes
 
 if TYPE_CHECKING:
@@ -27,19 +21,6 @@ if TYPE_CHECKING:
 
 _NO_CONTEXT = Context()
 _NO_HOP = Hop(system="", operation="")
-
-
-def is_own(context: Context | None = None) -> bool:
-    """Whether the span that is being started in `context` is one of the kit's own hops."""
-    innermost = get_value(HOP, context)
-    return isinstance(innermost, ActiveHop) and innermost.starting
-
-
-def handling() -> "ActiveHop | None":
-    """The hop of the message that is being handled here."""
-    inner = (SpanKind.CONSUMER, SpanKind.INTERNAL)
-    hops = (hop for hop in under_way() if isinstance(hop, ActiveHop))
-    return next((hop for hop in hops if hop.kind in inner), None)
 
 
 class ActiveHop(Nested):
@@ -50,8 +31,8 @@ class ActiveHop(Nested):
     """
 
     __slots__ = (
-        "_account", "_aside", "_began", "_context", "_deferred", "_outer", "_replied", "_rested",
-        "_runtime", "_said", "_twin", "span", "taken_over",
+        "_account", "_aside", "_began", "_carries", "_context", "_deferred", "_outer", "_replied",
+        "_rested", "_runtime", "_said", "_twin", "span", "taken_over",
     )  # fmt: skip
 
     def __init__(
@@ -68,7 +49,7 @@ class ActiveHop(Nested):
         self.span: Span | None = None
         self._outer: ActiveHop | None = None
         self._twin = twin
-        self._aside = self._deferred = self.taken_over = False
+        self._aside = self._carries = self._deferred = self.taken_over = False
         self._replied: float | None = None
         self._rested: tuple[float, int | None] | None = None
         self._said = MISSING
@@ -125,12 +106,14 @@ class ActiveHop(Nested):
         try:
             self._forget_ended()
             try:
+                error = error or self._account.told
                 outcome = self._account.outcome(error)
                 self._account.record(self._runtime, seconds, outcome, self._context)
                 self._account.write(self.span, outcome, error)
             finally:
+                self._account.told = None  # no cycle for the garbage collector
                 self.span.end(at)
-            if self.kind is not SpanKind.CONSUMER:
+            if not self._account.is_message:
                 self._context = self._inside = _NO_CONTEXT  # which refers to this hop: a cycle
             elif self._deferred:
                 self._runtime.handed_out.ended(self, self._context)
@@ -149,6 +132,17 @@ class ActiveHop(Nested):
         self._account.operation = operation
         self._account.attributes.update(attributes)
 
+    def performs(self, operation: str, attributes: Attributes) -> None:
+        """SERVER: one of several operations behind the route is asked for, which names the hop.
+
+        If different ones are asked for at once, none does.
+        """
+        self._account.perform(operation, attributes)
+
+    def tells(self, error: BaseException) -> None:
+        """SERVER: an error that the answer tells, whatever the transport's status says."""
+        self._account.told = self._account.told or error
+
     def note(self, name: str, value: Any) -> None:
         """Add an attribute to the span."""
         self._account.attributes[name] = value
@@ -157,7 +151,11 @@ class ActiveHop(Nested):
         """SERVER: the `Server-Timing` entry to answer with, None if the caller asks for none."""
         if self.span is None or self._runtime is None or not self._said.said_hello:
             return None
-        return replies.write(self._runtime.service, time.perf_counter() - self._began)
+        return replies.write(self._runtime.service, self.lasted())
+
+    def lasted(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self._began
 
     def replied(self) -> None:
         """SERVER: the caller has the whole reply and waits no more: the measured time ends here."""
@@ -168,7 +166,7 @@ class ActiveHop(Nested):
 
         `address` is where the reply came from, if not from where the request went first.
         """
-        reply = replies.read(header) if self.span is not None else None
+        reply = replies.read(header) if self.span is not None or self._carries else None
         if reply is None or self._runtime is None:
             return
         server = self._account.server = self._runtime.peers.server(reply.service)
@@ -209,7 +207,9 @@ class ActiveHop(Nested):
         return False
 
     def _begin(self, runtime: "Runtime", ambient: Context) -> bool:
-        if ambient.get(_SUPPRESS_INSTRUMENTATION_KEY) or self._stands_already(ambient):
+        if suppressed(ambient, self.kind, self.hop.system):
+            return False
+        if self._stands_already(runtime, ambient):
             return False
         twin = self._twin
         if isinstance(twin, ActiveHop) and not twin.ended:
@@ -230,7 +230,8 @@ class ActiveHop(Nested):
         )
         self._context = self._inside = Context({**context, SPAN: self.span})
         if account.kind in OUTBOUND and account.hop.carrier is not None:
-            self._inject(runtime, account.hop.carrier)
+            sent = sent_ns(account.hop, account.kind)
+            runtime.propagator.renew(account.hop.carrier, self._context, sent)
         account.began_at, self._began = time.time(), time.perf_counter()
         return True
 
@@ -245,26 +246,36 @@ class ActiveHop(Nested):
         self._outer, self.span, self._account = other, other.span, other._account
         other.taken_over, other._rested = True, None
 
-    def _stands_already(self, ambient: Context) -> bool:
+    def _stands_already(self, runtime: "Runtime", ambient: Context) -> bool:
         """Libraries call themselves: one crossing is one hop, whichever function came first."""
         outer = ambient.get(HOP)
         if not isinstance(outer, ActiveHop) or outer.kind is not self.kind or outer.span is None:
             return False
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
-            if same and self.kind is SpanKind.CONSUMER:
+            if same and self._account.is_message:
                 self._take_over(outer)
             return same
-        carrier = self.hop.carrier
-        own = f"-{outer.span.get_span_context().span_id:016x}-"
-        return carrier is not None and own in carrier.get(propagation.TRACEPARENT, "")
+        carrier, around = self.hop.carrier, outer.hop.carrier
+        span, wrote = outer.span.get_span_context(), runtime.propagator.wrote
+        if carrier is not None and wrote(carrier, span):
+            if outer.hop.system != self.hop.system:  # which learns what becomes of this request
+                self._carries, self._account = True, outer._account
+                self._account.tried(ambient)
+            return True
+        # Where no header can tell (OTEL_PROPAGATORS=none), a call of the same kind is the same.
+        alike = outer.hop.system == self.hop.system and not outer.ended
+        alike = alike and carrier is not None
+        return alike and around is not None and not wrote(around, span)
 
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
         account, context = self._account, ambient
         hop, consumes = account.hop, account.kind is SpanKind.CONSUMER
         if hop.carrier is not None:
             context = runtime.propagator.extract(hop.carrier, ambient)
-            self._said = propagation.inbound(context)
+            self._said = inbound(context)
+            if not hop.trusted:
+                context, self._said = linked(self._said.parent, ambient, links), UNTRUSTED
         account.server = runtime.service
         if consumes:
             account.add_first_lives(runtime, links)
@@ -285,12 +296,8 @@ class ActiveHop(Nested):
         address = hop.peer or hop.destination
         self._account.server = runtime.peers.name_of(address, default or names.UNKNOWN)
         if produces and hop.carrier:
-            created = propagation.inbound(runtime.propagator.extract(hop.carrier, Context()))
+            created = inbound(runtime.propagator.extract(hop.carrier, Context()))
             if created.parent is not None:  # a forwarded message: keep where it came from
                 links.append(Link(created.parent))
         tell_attempt(self._account.server, ambient)  # as far as known before it answers
         return ambient
-
-    def _inject(self, runtime: "Runtime", carrier: Any) -> None:
-        sent_ns = time.time_ns() if self.kind is SpanKind.PRODUCER else None
-        runtime.propagator.renew(carrier, self._context, sent_ns)

@@ -105,6 +105,60 @@ class BytesPairs(Headers):
         return name.encode("ascii"), value.encode("ascii")
 
 
+class Mapped(MutableMapping[str, str]):
+    """A mapping of names to values, whatever its own rules for either: an HTTP client's headers.
+
+    Names that others have written into the mapping since then are not seen.
+    """
+
+    __slots__ = ("_names", "mapping")
+
+    def __init__(self, mapping: MutableMapping[Any, Any]) -> None:
+        self.mapping = mapping
+        self._names: dict[str, list[Any]] = {}  # those of the mapping that are one for us
+        for name in mapping:
+            self._names.setdefault((_text(name) or "").lower(), []).append(name)
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """What is there, as it is, also what cannot be read here."""
+        return list(self.mapping.items())
+
+    def some(self, wanted: Collection[str]) -> dict[str, str]:
+        """As `Headers.some`; values are read only if there is one."""
+        if self._names.keys().isdisjoint(wanted):
+            return {}
+        return Headers(self.pairs).some(wanted)
+
+    def __getitem__(self, name: str) -> str:
+        return self.some((name,))[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names and bool(self.some((str(name),)))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._drop(name)
+        self.mapping[name] = value
+        self._names[name] = [name]
+
+    def __delitem__(self, name: str) -> None:
+        if not self._drop(name):
+            raise KeyError(name)
+
+    def _drop(self, name: str) -> bool:
+        stale = self._names.pop(name, ())
+        for each in stale:
+            if each in self.mapping:  # one that knows no case has dropped all by the first
+                del self.mapping[each]
+        return bool(stale)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 class Metadata(Headers):
     """`[(str, str | bytes)]`: gRPC metadata."""
 

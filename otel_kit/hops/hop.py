@@ -1,5 +1,6 @@
 """`Hop`: one crossing of a service boundary, seen from one side, as plain data."""
 
+import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -54,8 +55,8 @@ class Hop:
 
     `operation` is both the span's name and the `operation` label, so it must be bounded: a route,
     a method, a topic; never an id or a raw path.  `destination` is where it goes: an address, a
-    service, a topic.  `sent_at` is in seconds since the epoch, from the broker, and is used only
-    when the sender did not say when it sent.
+    service, a topic.  `sent_at` is in seconds since the epoch: of an inbound hop from the broker,
+    used only when the sender did not say when it sent; of an outbound one what to say.
     """
 
     system: str
@@ -70,9 +71,17 @@ class Hop:
     group: str = ""
     """Consumer group, for messages."""
     links: Sequence[Link] = ()
+    sender: str | None = None
+    """Who is known to have sent an inbound hop, whatever its headers say."""
+    trusted: bool = True
+    """Whether the headers of an inbound hop may be continued; else they are linked."""
     parts: Sequence["Hop"] = ()
     """The messages of a batch, each with its own carrier; they are linked, not parents."""
     convention: Convention = NO_CONVENTION
+    request: bool = False
+    """A message whose sender waits for the answer: who handles it serves, and is a SERVER."""
+    kept: bool = False
+    """A message that the broker gives to whoever comes, as the latest: its age is no wait."""
     delivery: object = field(default=None, compare=False, repr=False)
     """An object that nothing but this delivery of a message has: the library's record, say."""
 
@@ -81,3 +90,10 @@ class Hop:
         if self.delivery is not None or other.delivery is not None:
             return self.delivery is other.delivery
         return self.operation == other.operation and self.attributes == other.attributes
+
+
+def sent_ns(hop: Hop, kind: SpanKind) -> int | None:
+    """When an outbound hop says that it was sent: nanoseconds since the epoch."""
+    if hop.sent_at is not None:
+        return int(hop.sent_at * 1e9)
+    return time.time_ns() if kind is SpanKind.PRODUCER else None

@@ -14,7 +14,9 @@ INBOUND: Final = create_key("otel_kit-inbound")
 ATTEMPT: Final = create_key("otel_kit-attempt")
 """The attempt of a retried call that is under way; it is told whom it called."""
 PLACE: Final = create_key("otel_kit-place")
-"""The innermost saga or step that was entered."""
+"""The innermost saga, step or the like that was entered."""
+REPLAY: Final = create_key("otel_kit-replay")
+"""Set within a replay."""
 
 # A context is copied each time a value is added.  With the keys several are added at once.
 [SPAN] = set_span_in_context(INVALID_SPAN, Context())

@@ -2,7 +2,8 @@
 
 A library that hands out messages gives no scope to handle them in.  So the hop of a message begins
 when it is handed out, and ends when the next one is asked for, the consumer is closed or dropped,
-nobody is left who could ask (the task or thread that took it has gone), or the process ends.
+nobody is left who could ask (the task or thread that took it has gone), or the process ends.  What
+is handed to a handler ends when that returns.
 
 `process(message)` takes the hop over, wherever it is called: then it ends with that block.  Tasks
 that the body has created begin at the event loop's next turn, so a hop asked of in a task stops its
@@ -25,7 +26,7 @@ from otel_kit.hops.hop import Hop
 from otel_kit.hops.runtime import current, receive
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
     hop: ActiveHop
     taker: "ref[object]"
     process: int
@@ -36,22 +37,37 @@ class Loops:
     """The hops that consumers have handed out and that are not ended yet."""
 
     def __init__(self) -> None:
-        self._open: dict[int, list[_Taken]] = {}
-        self._dropped: deque[_Taken] = deque()
-        self._resting: dict[int, _Taken] = {}
+        self._open: dict[int, list[Taken]] = {}
+        self._dropped: deque[Taken] = deque()
+        self._resting: dict[int, Taken] = {}
         _all.add(self)
 
-    def handed_out(self, consumer: object, hop: Hop) -> None:
+    def handed_out(self, consumer: object, hop: Hop | None) -> Taken | None:
         """Begin `hop`: the caller's code after this is the handler."""
-        taken = self._of(consumer)
         active = receive(hop)
         active.__enter__()
         if active.span is None:
-            return
+            return None
         active.defer()
-        taken.append(_Taken(active, ref(_taker()), os.getpid()))
+        taken = Taken(active, ref(_taker()), os.getpid())
+        self._of(consumer).append(taken)
         if (runtime := current()) is not None:
             runtime.handed_out.remember(active)
+        return taken
+
+    def returned(self, consumer: object, taken: Taken, error: BaseException | None) -> None:
+        """End what a handler was called with: it has returned, or raised `error`.
+
+        Others of the same consumer may be under way in this very thread: a handler may let its
+        connection do its work, and that calls the next.
+        """
+        self._sweep()
+        if taken in (others := self._open.get(id(consumer), [])):
+            others.remove(taken)
+        if error is None and _loop_runs():
+            self._rest(taken)
+        else:
+            _end(taken, error)
 
     def asked_again(self, consumer: object) -> None:
         """End what the asking task or thread, or one that has gone, took before."""
@@ -76,8 +92,11 @@ class Loops:
 
     def handling(self, consumer: object) -> list[Hop]:
         """What `consumer` handed out and somebody is still handling; from any thread."""
-        taken = list(self._open.get(id(consumer), ()))
-        return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
+        return _handled(list(self._open.get(id(consumer), ())))
+
+    def all_handled(self) -> list[Hop]:
+        """The same of all consumers."""
+        return [hop for taken in list(self._open.values()) for hop in _handled(list(taken))]
 
     def stop(self, crash: BaseException | None = None) -> None:
         """End all that was handed out by anyone; `crash` is what the main thread died of."""
@@ -89,7 +108,7 @@ class Loops:
             for each in self._open.popitem()[1]:
                 _end(each, error if each.taker() is here else _error_of(each))
 
-    def _done(self, consumer: object) -> list[_Taken]:
+    def _done(self, consumer: object) -> list[Taken]:
         """Take out what nobody else is still handling."""
         self._sweep()
         taken = self._open.get(id(consumer), [])
@@ -99,7 +118,7 @@ class Loops:
             taken.remove(each)
         return done
 
-    def _rest(self, taken: _Taken) -> None:
+    def _rest(self, taken: Taken) -> None:
         """End the hop when the tasks that its body has created have had their first turn."""
         taken.hop.leave()
         if taken.hop.ended or taken.hop.taken_over:
@@ -113,7 +132,7 @@ class Loops:
         if taken is not None:
             _end(taken)
 
-    def _of(self, consumer: object) -> list[_Taken]:
+    def _of(self, consumer: object) -> list[Taken]:
         key = id(consumer)
         taken = self._open.get(key)
         if taken is None:
@@ -141,13 +160,17 @@ def stop_all() -> None:
         loops.stop(getattr(sys, "last_value", None))
 
 
-def _end(taken: _Taken, error: BaseException | None = None) -> None:
+def _handled(taken: list[Taken]) -> list[Hop]:
+    return [each.hop.hop for each in taken if not each.hop.ended and not _gone(each.taker())]
+
+
+def _end(taken: Taken, error: BaseException | None = None) -> None:
     taken.hop.leave()
     if not taken.hop.taken_over and taken.process == os.getpid():
         taken.hop.end(error)
 
 
-def _error_of(taken: _Taken) -> BaseException | None:
+def _error_of(taken: Taken) -> BaseException | None:
     """What the task that took a message died of."""
     taker = taken.taker()
     if not isinstance(taker, asyncio.Task) or not taker.done():
@@ -161,6 +184,15 @@ def _error_of(taken: _Taken) -> BaseException | None:
 
 def _taker() -> object:
     return _task() or threading.current_thread()
+
+
+def _loop_runs() -> bool:
+    """Also where no task does: a library's handler may be called by the event loop itself."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _task() -> object:

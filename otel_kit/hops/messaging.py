@@ -5,7 +5,7 @@ message.  The kit takes the parent, because an order must read as one trace, and
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,8 @@ from otel_kit import names
 from otel_kit.hops.hop import Attributes, Carrier, Convention, Hop
 
 _log = logging.getLogger("otel_kit")
+_TYPES = {"request": "send"}
+"""The conventions' word for an operation, where that is another."""
 
 CONVENTION = Convention(
     durations={
@@ -35,19 +37,47 @@ CONVENTION = Convention(
         names.SERVER_PORT,
     ),
 )
+TEMPLATED = replace(
+    CONVENTION,
+    labels=(
+        *(label for label in CONVENTION.labels if label != names.MESSAGING_DESTINATION),
+        names.MESSAGING_TEMPLATE,
+    ),
+)
+"""Of a destination whose name has ids in it: metrics have its template only."""
 
 
 def outgoing(
-    system: str, destination: str, *, carrier: Carrier | None, broker: str | None = None
+    system: str,
+    destination: str,
+    *,
+    carrier: Carrier | None,
+    broker: str | None = None,
+    template: str | None = None,
 ) -> Hop:
     """A message on its way to `destination` (a topic or queue) at `broker`.
 
     Who will consume it is not known here, so the server of this edge is the broker: its name in
-    `OTEL_KIT_PEERS`, else the system's.
+    `OTEL_KIT_PEERS`, else the system's.  `template` stands for a destination with ids in its name.
     """
-    return _message(
-        system, "send", destination, _address(broker or ""), carrier=carrier, peer=broker
-    )
+    known = _address(broker or "")
+    return _message(system, "send", destination, known, template, carrier=carrier, peer=broker)
+
+
+def request(
+    system: str,
+    destination: str,
+    *,
+    carrier: Carrier | None,
+    broker: str | None = None,
+    template: str | None = None,
+) -> Hop:
+    """A message whose sender waits for the answer: a `call()`, of one edge with who answers.
+
+    Until that has said who it is, the server of this edge is the destination.
+    """
+    known = _address(broker or "")
+    return _message(system, "request", destination, known, template, carrier=carrier)
 
 
 def incoming(
@@ -61,18 +91,25 @@ def incoming(
     partition: int | str | None = None,
     offset: int | None = None,
     delivery: object = None,
+    delivered: int = 1,
+    template: str | None = None,
+    request: bool = False,
+    kept: bool = False,
 ) -> Hop:
     """A message that is being handled.
 
     `sent_at` is the broker's own timestamp in seconds since the epoch.  `delivery` is an object
     that only this message has, and has only this time: by it `process()` knows what a loop handed
-    out.  It is not kept if it can be referred to weakly.
+    out.  It is not kept if it can be referred to weakly.  `delivered` counts the deliveries of the
+    message, `template` stands for a destination with ids in its name; for `request` and `kept` see
+    `Hop`.
     """
     optional = {
         names.MESSAGING_CONSUMER_GROUP: group,
         names.MESSAGING_MESSAGE_ID: message_id,
         names.MESSAGING_PARTITION: None if partition is None else str(partition),
         names.MESSAGING_KAFKA_OFFSET: offset,
+        names.SPAN_DELIVERY: delivered if delivered > 1 else None,
     }
     known = {name: value for name, value in optional.items() if value is not None}
     return _message(
@@ -80,19 +117,29 @@ def incoming(
         "process",
         destination,
         known,
+        template,
         carrier=carrier,
         sent_at=sent_at,
         group=group or "",
         delivery=delivery,
+        request=request,
+        kept=kept,
     )
 
 
 def batch(messages: Sequence[Hop]) -> Hop:
     """Several messages handled at once: one span, with a link to each sender."""
     first = messages[0]
-    kept = {k: v for k, v in first.attributes.items() if k in CONVENTION.labels}
+    kept = {k: v for k, v in first.attributes.items() if k in first.convention.labels}
     attributes = {**kept, names.MESSAGING_BATCH_COUNT: len(messages)}
-    return replace(first, carrier=None, attributes=attributes, parts=tuple(messages), delivery=None)
+    return replace(
+        first,
+        carrier=None,
+        attributes=attributes,
+        parts=tuple(messages),
+        delivery=None,
+        request=False,
+    )
 
 
 @lru_cache
@@ -103,19 +150,28 @@ def _address(broker: str) -> Mapping[str, str | int]:
     return {names.SERVER_ADDRESS: host, names.SERVER_PORT: int(port)}
 
 
-def _message(system: str, operation: str, destination: str, known: Attributes, **said: Any) -> Hop:
+def _message(
+    system: str,
+    operation: str,
+    destination: str,
+    known: Attributes,
+    template: str | None,
+    **said: Any,
+) -> Hop:
+    bounded = destination if template is None else template
     return Hop(
         system=system,
-        operation=f"{operation} {destination}",
-        destination=destination,
+        operation=f"{operation} {bounded}",
+        destination=bounded,
         attributes={
             names.MESSAGING_SYSTEM: system,
             names.MESSAGING_OPERATION_NAME: operation,
-            names.MESSAGING_OPERATION_TYPE: operation,
+            names.MESSAGING_OPERATION_TYPE: _TYPES.get(operation, operation),
             names.MESSAGING_DESTINATION: destination,
+            **({} if template is None else {names.MESSAGING_TEMPLATE: template}),
             **known,
         },
-        convention=CONVENTION,
+        convention=CONVENTION if template is None else TEMPLATED,
         **said,
     )
 
@@ -134,12 +190,14 @@ def describes(message_type: type, description: Callable[[Any], Hop] | None) -> N
 
 
 def describe(message: object) -> Hop | None:
-    """The hop of a library's message, or of a list of them; None, logged, if unknown."""
+    """The hop of a library's message, or of a list of them; None for nothing; logged if unknown."""
     if isinstance(message, Hop):
         return message
     try:
         if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
-            hops = [hop for each in message if (hop := describe(each)) is not None]
+            # Who handles a batch at once does not handle its messages one by one.
+            members = message.at_once() if hasattr(message, "at_once") else message
+            hops = [hop for each in members if (hop := describe(each)) is not None]
             return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
             if ancestor in _descriptions:
@@ -147,8 +205,13 @@ def describe(message: object) -> Hop | None:
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None
-    if _descriptions:
+    if _descriptions and not _is_nothing(message):
         _log.warning(
             "otel_kit knows no %s: process() leaves it untraced", type(message).__qualname__
         )
     return None
+
+
+def _is_nothing(message: object) -> bool:
+    """What a poll returns that found nothing."""
+    return message is None or (isinstance(message, Collection) and not message)

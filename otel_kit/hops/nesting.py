@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator
 
-from opentelemetry.context import Context, attach, get_current, get_value, set_value
+from opentelemetry.context import (
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,  # set by instrumentations of what calls an HTTP client
+    _SUPPRESS_INSTRUMENTATION_KEY,  # set by every OpenTelemetry exporter
+    Context,
+    attach,
+    get_current,
+    get_value,
+    set_value,
+)
+from opentelemetry.trace import SpanKind
 
 from otel_kit.hops.keys import HOP
 
@@ -63,6 +72,14 @@ class Nested:
 def under_way() -> Iterator[Nested]:
     """The hops that the current context is within, innermost first."""
     return _outwards(get_value(HOP))
+
+
+def suppressed(context: Context, kind: SpanKind, system: str) -> bool:
+    """Whether somebody wants no such hop: an exporter, or who has made a span of it himself."""
+    if context.get(_SUPPRESS_INSTRUMENTATION_KEY):
+        return True
+    asks = kind is SpanKind.CLIENT and system == "http"
+    return asks and bool(context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY))
 
 
 def _outwards(hop: object) -> Iterator[Nested]:

@@ -23,6 +23,7 @@ from opentelemetry.propagators.textmap import (
 )
 from opentelemetry.trace import (
     INVALID_SPAN,
+    Link,
     NonRecordingSpan,
     Span,
     SpanContext,
@@ -33,7 +34,7 @@ from opentelemetry.trace import (
 )
 
 from otel_kit.hops import baggage
-from otel_kit.hops.carriers import Headers
+from otel_kit.hops.carriers import Headers, Mapped
 from otel_kit.hops.keys import BAGGAGE as BAGGAGE_KEY
 from otel_kit.hops.keys import INBOUND, SPAN
 from otel_kit.hops.wire import decode_name, encode_name
@@ -43,7 +44,7 @@ TRACEPARENT, TRACESTATE, BAGGAGE = "traceparent", "tracestate", baggage.HEADER
 FIELDS = (TRACEPARENT, TRACESTATE, BAGGAGE)
 W3C = {"tracecontext": (TRACEPARENT, TRACESTATE), "baggage": (BAGGAGE,)}
 """The W3C propagators, by their names in OTEL_PROPAGATORS, and their headers."""
-Result = Literal["continued", "missing", "invalid", "stale"]
+Result = Literal["continued", "missing", "invalid", "stale", "untrusted"]
 
 _OWN_KEYS = (SAGA_ID, SAGA_NAME)
 _HEADER_LENGTH = 4096
@@ -72,6 +73,7 @@ class Inbound(NamedTuple):
 
 MISSING = Inbound("missing")
 INVALID = Inbound("invalid")
+UNTRUSTED = Inbound("untrusted")
 
 
 def inbound(context: Context) -> Inbound:
@@ -91,6 +93,23 @@ def arrival(context: Context) -> Inbound | None:
         return None
     said: Inbound = found[0]
     return said
+
+
+def linked(stranger: SpanContext | None, ambient: Context, links: list[Link]) -> Context:
+    """`ambient` without what a stranger's headers said; what they named is linked.
+
+    The request that brought them may be served in the stranger's trace and baggage already: then
+    that is linked too, and a trace of one's own begins.
+    """
+    values = {**ambient, INBOUND: (UNTRUSTED, INVALID_SPAN)}
+    values.pop(BAGGAGE_KEY, None)
+    if stranger is not None:
+        links.append(Link(stranger))
+        surrounding = get_current_span(ambient).get_span_context()
+        if surrounding.trace_id == stranger.trace_id:
+            links.append(Link(surrounding))
+            values.pop(SPAN)
+    return Context(values)
 
 
 class Propagator(TextMapPropagator):
@@ -151,6 +170,12 @@ class Propagator(TextMapPropagator):
                 carrier[field] = value
             elif field in carrier:
                 del carrier[field]
+
+    def wrote(self, carrier: Mapping[str, str], span: SpanContext) -> bool:
+        """Whether headers say that this span sent them."""
+        own = f"{span.span_id:016x}"
+        found = _headers(carrier, default_getter, self._all_fields)
+        return any(own in value for value in found.values())
 
     def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
@@ -218,7 +243,7 @@ def _headers(
     carrier: CarrierT, getter: Getter[CarrierT], wanted: Collection[str]
 ) -> Mapping[str, str]:
     """Those of a carrier that are wanted; what stands in several is one list."""
-    if isinstance(carrier, Headers):
+    if isinstance(carrier, (Headers, Mapped)):
         return carrier.some(wanted)
     found = ((name, getter.get(carrier, name)) for name in wanted)
     return {

@@ -6,10 +6,15 @@ edge metrics.  They may be used for hops that no integration sees, and never rai
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Protocol
 
 from opentelemetry._logs import Logger
-from opentelemetry.context import Context
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY,  # the key that OpenTelemetry's instrumentations heed
+    Context,
+    get_value,
+)
 from opentelemetry.metrics import Meter
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
 from opentelemetry.util.types import AttributeValue
@@ -21,6 +26,7 @@ from otel_kit.hops.edges import Edges
 from otel_kit.hops.handed import HandedOut
 from otel_kit.hops.hop import Hop
 from otel_kit.hops.instruments import Instruments
+from otel_kit.hops.keys import REPLAY
 from otel_kit.hops.messaging import describe
 from otel_kit.hops.peers import Bounded, Peers
 from otel_kit.hops.propagation import Propagator
@@ -46,6 +52,10 @@ class CoreSettings(Protocol):
     def exemplar_filter(self) -> str: ...
     @property
     def edge(self) -> bool: ...
+    @property
+    def envelopes(self) -> tuple[str, ...]: ...
+    @property
+    def websocket_envelope(self) -> bool: ...
     @property
     def strict(self) -> bool: ...
 
@@ -74,6 +84,8 @@ class Runtime:
         self.logger = logger
         self.service = settings.service_name
         self.strict = settings.strict
+        self.envelopes = settings.envelopes
+        self.websocket_envelope = settings.websocket_envelope
         self.propagator = propagator
         projection = Projection(
             semconv=settings.semconv_metrics,
@@ -113,6 +125,7 @@ class Runtime:
 
 
 _current: Runtime | None = None
+_replays = False
 
 
 def configure(runtime: Runtime | None) -> None:
@@ -121,45 +134,77 @@ def configure(runtime: Runtime | None) -> None:
     _current = runtime
 
 
-def current() -> Runtime | None:
+def configured() -> Runtime | None:
     """The runtime that `instrument()` made, None before it or where telemetry is disabled."""
     return _current
 
 
+def current() -> Runtime | None:
+    """The same for what records; None within a replay too."""
+    return None if replaying() else _current
+
+
+def replaying() -> bool:
+    """Whether this is within a replay, where nothing is recorded."""
+    return _replays and bool(get_value(REPLAY))
+
+
+def replayed(context: Context) -> Context:
+    """`context` within a replay; OpenTelemetry's own instrumentations record nothing there too."""
+    global _replays
+    _replays = True  # until the first of them nobody looks for it
+    return Context({**context, REPLAY: True, _SUPPRESS_INSTRUMENTATION_KEY: True})
+
+
+def enveloped(system: str, destination: str) -> bool:
+    """Whether messages to `destination` carry their context in their own bytes: the user's word."""
+    wanted = () if _current is None else _current.envelopes
+    return any(fnmatchcase(f"{system}:{destination}", _whole(each)) for each in wanted)
+
+
+def _whole(pattern: str) -> str:
+    return pattern if ":" in pattern else f"{pattern}:*"
+
+
 def call(hop: Hop) -> ActiveHop:
     """A request that goes out and is answered: a CLIENT span around the `with` block."""
-    return ActiveHop(_current, SpanKind.CLIENT, hop)
+    return ActiveHop(current(), SpanKind.CLIENT, hop)
 
 
 def serve(hop: Hop) -> ActiveHop:
     """A request that came in: a SERVER span around its handler."""
-    return ActiveHop(_current, SpanKind.SERVER, hop)
+    return ActiveHop(current(), SpanKind.SERVER, hop)
 
 
 def send(hop: Hop) -> ActiveHop:
     """A message that goes out: a PRODUCER span until the broker has it."""
-    return ActiveHop(_current, SpanKind.PRODUCER, hop)
+    return ActiveHop(current(), SpanKind.PRODUCER, hop)
 
 
 def process(message: object) -> ActiveHop:
     """A message, or a list of them, that is being handled: a CONSUMER span around the handler.
 
     `message` is a library's own (a Kafka record, …), a list of such (one span, a link to each
-    sender), or a `Hop`.  One message is a child of its sender's span.  Within the loop body of an
-    instrumented consumer it makes no second span: it takes that one over and ends it, with the
-    handler's error; so it does in a task or thread that begins before the loop asks for the next
-    message, or (a task) right after.  If that span has ended already, or the message is tried
-    again, it makes an INTERNAL span below it: a message counts once.
+    sender), or a `Hop`; None and an empty list, as a poll returns that finds nothing, make no span.
+    One message is a child of its sender's span.  Within the loop body of an instrumented consumer
+    it makes no second span: it takes that one over and ends it, with the handler's error; so it
+    does in a task or thread that begins before the loop asks for the next message, or (a task)
+    right after.  If that span has ended already, or the message is tried again, it makes an
+    INTERNAL span below it: a message counts once.
     """
-    hop, twin = describe(message), None
-    if hop is not None and _current is not None:
+    runtime, hop, twin = current(), describe(message), None
+    if hop is not None and runtime is not None:
         try:
-            twin = _current.handed_out.find(hop)
+            twin = runtime.handed_out.find(hop)
         except Exception as error:  # the guard: a description of somebody's own
-            _current.broke("process", error)
-    return ActiveHop(_current, SpanKind.CONSUMER, hop, twin)
+            runtime.broke("process", error)
+    return ActiveHop(runtime, _handling(hop), hop, twin)
 
 
-def receive(hop: Hop) -> ActiveHop:
+def receive(hop: Hop | None) -> ActiveHop:
     """A message that a consumer's loop hands out; also one that was handed out before is new."""
-    return ActiveHop(_current, SpanKind.CONSUMER, hop)
+    return ActiveHop(current(), _handling(hop), hop)
+
+
+def _handling(hop: Hop | None) -> SpanKind:
+    return SpanKind.SERVER if hop is not None and hop.request else SpanKind.CONSUMER

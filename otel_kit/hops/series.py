@@ -54,7 +54,7 @@ class Projection:
             yield self._own(HOP, _labels(edge))
             if self._graph:
                 yield from _series(graph.of_hop(edge))
-            if edge.result is not None and not self._is_a_start(edge):
+            if edge.result not in (None, "untrusted") and not self._is_a_start(edge):
                 yield self._own(PROPAGATION, _arrival(edge))
         if said is not None and self._semconv:
             yield from self._conventional(said)

@@ -14,10 +14,14 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from otel_kit.exceptions import InvalidSetting, UnsupportedLibrary
+from otel_kit.integrations._others import load_other, others
 from otel_kit.integrations._patch import Patch, applied
-from otel_kit.integrations._shape import Integration, Undo
+from otel_kit.integrations._shape import Call, Integration, Undo
+
+__all__ = ["CATALOGUE", "PACKAGES", "Call", "Integration", "catalogue", "install", "load"]
 
 CATALOGUE: Mapping[str, str] = {
+    "aio-pika": "aio_pika",
     "aiobreaker": "aiobreaker",
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp.web",
@@ -29,12 +33,20 @@ CATALOGUE: Mapping[str, str] = {
     "grpc": "grpc",
     "httpx": "httpx",
     "kafka-python": "kafka",
+    "nats-py": "nats",
+    "paho-mqtt": "paho.mqtt.client",
+    "pika": "pika",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "requests": "requests",
     "stamina": "stamina",
     "starlette": "starlette",
+    "strawberry": "strawberry",
+    "temporalio": "temporalio.contrib.opentelemetry",
+    "strawberry-asgi": "strawberry.asgi",
     "tenacity": "tenacity",
+    "websockets": "websockets",
+    "urllib3": "urllib3",
 }
 """Integration → the module whose import activates it.  A library that is not used costs nothing."""
 
@@ -42,6 +54,8 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "strawberry": "strawberry-graphql",
+    "strawberry-asgi": "strawberry-graphql",
 }
 """What pip calls a library, where that is not the integration's name."""
 
@@ -61,9 +75,22 @@ class IntegrationSettings(Protocol):
     def disabled_integrations(self) -> tuple[str, ...]: ...
 
 
+def catalogue() -> Mapping[str, str]:
+    """CATALOGUE, and the integrations of others, which are named as what activates them."""
+    return {**{name: name for name in others()}, **CATALOGUE}
+
+
 def load(name: str) -> Integration:
     """The integration of that name.  Imports its library."""
-    module = importlib.import_module(f"otel_kit.integrations.{name.replace('-', '_')}")
+    if name not in CATALOGUE:
+        return load_other(name)
+    path = f"otel_kit.integrations.{name.replace('-', '_')}"
+    module = importlib.import_module(path)
+    if not hasattr(module, "integration"):
+        # It is being imported, and has just imported the library, which wakes it: whoever imports
+        # it gets the one that is made now.
+        del sys.modules[path]
+        module = importlib.import_module(path)
     found = module.integration
     assert isinstance(found, Integration)
     return found
@@ -71,7 +98,7 @@ def load(name: str) -> Integration:
 
 def installed(name: str) -> bool:
     """Whether the library is there; nothing is imported to find out."""
-    package = CATALOGUE[name].partition(".")[0]
+    package = catalogue()[name].partition(".")[0]
     return importlib.util.find_spec(package) is not None
 
 
@@ -82,7 +109,7 @@ def install(
 ) -> Undo:
     """Activate the integrations: now for imported libraries, else as soon as one is imported.
 
-    Raises InvalidSetting for a name that CATALOGUE lacks, and UnsupportedLibrary for a library that
+    Raises InvalidSetting for a name that nobody knows, and UnsupportedLibrary for a library that
     was asked for by name and is not installed; libraries nobody named are left out in silence.
     """
     providers = {"tracer_provider": tracer_provider, "meter_provider": meter_provider}
@@ -98,17 +125,17 @@ class _Installation:
         if self._prefer == "contrib":  # read once, when the first instrumentor is activated
             os.environ.setdefault(_STABLE_NAMES, "http,database")
         refuse_unknown((*settings.integrations, *settings.disabled_integrations))
-        named = settings.integrations
-        for name in named or CATALOGUE:
+        named, known = settings.integrations, catalogue()
+        for name in named or known:
             if name in settings.disabled_integrations:
                 continue
-            if CATALOGUE[name] in sys.modules:
+            if known[name] in sys.modules:
                 self._activate(name, asked_for=bool(named))
             elif named and not installed(name):
                 package = PACKAGES.get(name, name)
                 raise UnsupportedLibrary(f"{name} is not installed: pip install {package}")
             else:
-                wrapt.register_post_import_hook(self._waking(name), CATALOGUE[name])
+                wrapt.register_post_import_hook(self._waking(name), known[name])
 
     def _waking(self, name: str) -> Callable[[object], None]:
         def wake(module: object) -> None:
@@ -165,10 +192,10 @@ def _uninstrument(instrumentor: Any) -> None:
 
 
 def refuse_unknown(names: tuple[str, ...]) -> None:
-    """Raises InvalidSetting for a name that CATALOGUE lacks."""
+    """Raises InvalidSetting for a name that is neither in CATALOGUE nor an entry point."""
     for name in names:
-        if name not in CATALOGUE:
-            known = ", ".join(sorted(CATALOGUE))
+        if name not in catalogue():
+            known = ", ".join(sorted(catalogue()))
             raise InvalidSetting(
                 "OTEL_KIT_INTEGRATIONS or OTEL_KIT_DISABLED_INTEGRATIONS (or the argument): "
                 f"{name!r} is none of {known}"

@@ -4,10 +4,14 @@ Everything that belongs to a request lives in that request's objects, so that no
 show up on another.
 
 What is measured is the caller's wait: to the last message of the response.  The span goes on to the
-end of the handler, background tasks included.  A WebSocket connection is one hop from its handshake
-to its end, and no HTTP request of the conventions' metric.
+end of the handler, background tasks included.  Server-sent events are counted; a stream of them
+that ends without its last message is `cancelled`: its reader has hung up.
+
+A WebSocket's hop is its handshake, which is no HTTP request of the conventions' metric: a span of
+all the time that it is open would be seen by nobody before it is closed.
 """
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -16,8 +20,10 @@ from typing import Any
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
+from otel_kit.hops.event_stream import EventStream, event_stream
 from otel_kit.hops.http import CONNECTION, operation
 from otel_kit.integrations import _foreign
+from otel_kit.integrations._asgi_websocket import Connection
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -48,6 +54,19 @@ class Seen:
     """The template of the matched path, of a framework that leaves it in no scope."""
     error: BaseException | None = None
     """The exception that it answers for."""
+    events: EventStream | None = None
+    """Its answer, if that is one."""
+    gone: bool = False
+    """The server has said that nobody is there to be answered."""
+
+    def end(self, hop: ActiveHop, error: BaseException | None = None) -> None:
+        """End the request's hop; `error` is what the server is about to see."""
+        error = error or self.error
+        cut = self.events is not None and not self.events.complete
+        if cut and (error is None or self.gone):
+            error = CancelledError()
+        self.scope = self.error = self.events = None  # no cycle for the garbage collector
+        hop.end(error)
 
 
 def request(scope: Scope) -> Hop:
@@ -118,24 +137,43 @@ async def _traced(
     """Run `proceed`, which is `app`, as the handler of one hop."""
     scope[SEEN] = seen = Seen(scope)
     with serve(hop) as active:
+        answering = _answering(guard, active, seen, send)
         try:
-            await proceed(scope, receive, _answering(guard, active, send))
-        finally:
+            if scope["type"] == "websocket":
+                await _connected(guard, active, app, seen, receive, answering).run(proceed, scope)
+            else:
+                await proceed(scope, receive, answering)
+        except BaseException as error:
             guard(_routed, active, app, seen)
-            error = seen.error
-            seen.scope = seen.error = None  # no cycle for the garbage collector
-        if error is not None:
-            active.end(error)
+            seen.end(active, error)
+            raise
+        guard(_routed, active, app, seen)
+        seen.end(active)
 
 
-def _answering(guard: Guard, hop: ActiveHop, send: Send) -> Send:
+def _connected(
+    guard: Guard, hop: ActiveHop, app: Any, seen: Seen, receive: Receive, send: Send
+) -> Connection:
+    headers = (seen.scope or {}).get("headers", ())
+    return Connection(guard, hop, headers, lambda: _routed(hop, app, seen), receive, send)
+
+
+def _answering(guard: Guard, hop: ActiveHop, seen: Seen, send: Send) -> Send:
     async def answering(message: Message) -> None:
         if (answer := guard(_listed, message)) is not None:
-            guard(_answer, hop, answer)
+            seen.events = guard(_answer, hop, answer)
             await send(answer)
         else:
-            await send(message)
-            if guard(_is_last, message):
+            try:
+                await send(message)
+            except OSError:  # as ASGI says since 2.4
+                seen.gone = True
+                raise
+            last = guard(_is_last, message)
+            if (events := seen.events) is not None:
+                events.part(message.get("body"))
+                events.complete = bool(last)
+            if last:
                 hop.replied()
 
     return answering
@@ -152,17 +190,25 @@ def _is_last(message: Message) -> bool:
     return message["type"] in _ENDS and not message.get("more_body", False)
 
 
-def _answer(hop: ActiveHop, start: Message) -> None:
+def _answer(hop: ActiveHop, start: Message) -> EventStream | None:
     hop.status(start["status"])
-    _note_size(hop, start["headers"])
+    events = _body(hop, start["headers"])
     if (reply := hop.reply()) is not None:
         start["headers"].append((_SERVER_TIMING, reply.encode()))
+    return events
 
 
-def _note_size(hop: ActiveHop, headers: list[Any]) -> None:
+def _body(hop: ActiveHop, headers: list[Any]) -> EventStream | None:
+    """Note the answer's size; the answer, if it is an event stream."""
+    content_type, encoded = "", False
     for name, value in headers:
-        if name == b"content-length" and value.isdigit():
+        if len(name) == 14 and name.lower() == b"content-length" and value.isdigit():
             hop.note(names.HTTP_RESPONSE_BODY_SIZE, int(value))
+        elif len(name) == 12 and name.lower() == b"content-type":  # Django writes it in capitals
+            content_type = value.decode("latin-1")
+        elif len(name) == 16 and name.lower() == b"content-encoding":
+            encoded = True
+    return event_stream(hop, content_type, encoded=encoded)
 
 
 def _already_traced(app: Any) -> bool:
@@ -177,15 +223,17 @@ def _class_name(added: Any) -> str:
     return getattr(getattr(made, "func", made), "__name__", "")
 
 
-def _routed(hop: ActiveHop, app: Any, seen: Seen) -> None:
-    scope = seen.scope
-    assert scope is not None
+def _routed(hop: ActiveHop, app: Any, seen: Seen) -> str | None:
+    """Tell the hop its route, once it is known."""
+    if (scope := seen.scope) is None:
+        return None
     try:
         template = route(app, scope, seen.route)
     except (AttributeError, KeyError, TypeError):  # a router of somebody's own
         template = seen.route
     if template:
         hop.routed(operation(_method(scope), template), {names.HTTP_ROUTE: template})
+    return template
 
 
 def route(app: Any, scope: Scope, told: str | None) -> str | None:
@@ -194,7 +242,9 @@ def route(app: Any, scope: Scope, told: str | None) -> str | None:
     `told` is what the application that answers said.  FastAPI keeps the template of an included
     router's route beside the route.
     """
-    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    matched = scope.get("fastapi", {}).get("effective_route_context")
+    if not getattr(matched, "path", None):  # a WebSocket's has none
+        matched = scope.get("route")
     root = scope.get("root_path", "")
     mounted = root.removeprefix(scope.get("app_root_path", root))
     prefix = _mount(app.routes, mounted, scope) if mounted else ""

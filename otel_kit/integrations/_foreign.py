@@ -33,9 +33,12 @@ _PEER = (names.PEER_NAME, "peer.service")
 _ADDRESS = (names.SERVER_ADDRESS, "net.peer.name", "messaging.url", "net.peer.ip", "http.host")
 _PORT = (names.SERVER_PORT, "net.peer.port")
 _URL = (names.URL_FULL, "http.url")
+_TEMPORAL = ("temporalWorkflowID", "temporalActivityID", "temporalActivityType")
 _STATUS_NAMES = ("OK", *GRPC)
 _ERRORS = frozenset(ErrorClass)
 
+TEMPORAL = "temporal"
+"""The `transport` label of a workflow engine, and the name of its server."""
 Attributes = Mapping[str, Any]
 
 
@@ -77,7 +80,9 @@ def transport(attributes: Attributes) -> str:
     system = first(attributes, (names.MESSAGING_SYSTEM, *_RPC_SYSTEM, *_DB_SYSTEM))
     if system is not None:
         return str(system)
-    return "http" if first(attributes, (*_METHOD, names.URL_SCHEME)) else names.UNKNOWN
+    if first(attributes, (*_METHOD, names.URL_SCHEME)):
+        return "http"
+    return names.UNKNOWN if first(attributes, _TEMPORAL) is None else TEMPORAL
 
 
 def read(name: str, kind: SpanKind, attributes: Attributes) -> Reading:
@@ -88,6 +93,8 @@ def read(name: str, kind: SpanKind, attributes: Attributes) -> Reading:
         peer=str(first(attributes, _PEER) or ""),
         address=_address(attributes),
     )
+    if said.transport == TEMPORAL:
+        return said._replace(peer=TEMPORAL)
     if names.MESSAGING_SYSTEM in attributes:
         return _message(kind, attributes, said)
     if first(attributes, _RPC_SYSTEM) is not None:
@@ -103,6 +110,8 @@ def read(name: str, kind: SpanKind, attributes: Attributes) -> Reading:
 
 def _message(kind: SpanKind, attributes: Attributes, said: Reading) -> Reading:
     destination = str(first(attributes, _DESTINATION) or "")
+    if said.transport == "rabbitmq":  # aio-pika's has "exchange,routing key", either may be empty
+        destination = ":".join(filter(None, destination.split(",", 1)))
     return said._replace(
         operation=f"{'send' if kind is SpanKind.PRODUCER else 'process'} {destination}".strip(),
         destination=destination,

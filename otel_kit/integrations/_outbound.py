@@ -4,7 +4,11 @@ from collections.abc import Callable
 from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import get_value
+
 from otel_kit.hops import ActiveHop, Hop
+from otel_kit.hops.carriers import Mapped
+from otel_kit.hops.keys import HOP
 from otel_kit.integrations._patch import Call
 
 if TYPE_CHECKING:
@@ -12,6 +16,13 @@ if TYPE_CHECKING:
 
 Verb = Callable[[Hop], ActiveHop]
 _NOTHING: tuple[None, None] = (None, None)
+
+
+def _stands(headers: object) -> bool:
+    """Whether the hop around has written into these very headers: it is the hop of this call."""
+    outer = get_value(HOP)
+    carrier = outer.hop.carrier if isinstance(outer, ActiveHop) else None
+    return isinstance(carrier, Mapped) and carrier.mapping is headers
 
 
 class Outbound:
@@ -27,6 +38,8 @@ class Outbound:
         ends: Callable[[ActiveHop, Any], None] | None = None,
         failed: Callable[[ActiveHop, Exception], None] | None = None,
         current: bool = True,
+        headers: str | None = None,
+        begun: Callable[[ActiveHop, Call], None] | None = None,
     ) -> None:
         self._integration = integration
         self._verb = verb
@@ -35,8 +48,12 @@ class Outbound:
         self._deferred = ends is not None
         self._failed = failed
         self._current = current
+        self._headers = headers
+        self._begun = begun
 
     def __call__(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if self._headers is not None and _stands(kwargs.get(self._headers)):
+            return wrapped(*args, **kwargs)
         if self._integration.idle():
             return wrapped(*args, **kwargs)
         described = self._integration._guarded(self._described, wrapped, instance, args, kwargs)
@@ -47,6 +64,7 @@ class Outbound:
             return self._awaited(hop, call, wrapped)
         active = self._verb(hop)
         with active if self._current else active.aside():
+            self._begin(active, call)
             result = self._proceeded(active, call, wrapped)
             if iscoroutine(result):  # a plain function stands before one that is to be awaited
                 return self._finished(active.defer(), result)
@@ -61,6 +79,7 @@ class Outbound:
 
     async def _awaited(self, hop: Hop, call: Call, wrapped: Any) -> Any:
         with self._verb(hop) as active:
+            self._begin(active, call)
             try:
                 result = await call.proceed(wrapped)
             except Exception as error:
@@ -68,6 +87,10 @@ class Outbound:
                 raise
             self._concluded(active, result)
             return result
+
+    def _begin(self, active: ActiveHop, call: Call) -> None:
+        if self._begun is not None:
+            self._integration._guarded(self._begun, active, call)
 
     def _proceeded(self, active: ActiveHop, call: Call, wrapped: Any) -> Any:
         try:

@@ -40,11 +40,20 @@ class Call:
             names = _known[function] = _parameters(wrapped)
         return cls(instance, names, args, kwargs)
 
+    def __contains__(self, name: object) -> bool:
+        """Whether the function has a parameter of that name; not all versions of a library do."""
+        return name in self._names
+
     def __getitem__(self, name: str) -> Any:
         if name in self._kwargs:
             return self._kwargs[name]
         position, default = self._names[name]
         return self._args[position] if position < len(self._args) else default
+
+    def get(self, name: str, default: Any) -> Any:
+        """The argument, or this default in place of the function's if the caller left it out."""
+        passed = name in self._kwargs or self._names[name][0] < len(self._args)
+        return self[name] if passed else default
 
     def __setitem__(self, name: str, value: Any) -> None:
         position, _ = self._names[name]
@@ -72,17 +81,27 @@ class Patch:
 _known: dict[Any, dict[str, tuple[int, Any]]] = {}
 
 
+class _Open(dict[str, tuple[int, Any]]):
+    """The parameters of a function that also takes any other by name."""
+
+    def __missing__(self, name: str) -> tuple[int, Any]:
+        return sys.maxsize, None
+
+
 def _parameters(bound: Callable[..., Any]) -> dict[str, tuple[int, Any]]:
     """Position and default of each parameter."""
     found = signature(bound).parameters.values()
-    unlimited = sys.maxsize
-    return {
+    unlimited, kinds = sys.maxsize, {p.kind for p in found}
+    # One that takes anything by position as well hides its parameters.
+    is_open = Parameter.VAR_KEYWORD in kinds and Parameter.VAR_POSITIONAL not in kinds
+    named = {
         p.name: (
             unlimited if p.kind is Parameter.KEYWORD_ONLY else position,
             None if p.default is Parameter.empty else p.default,
         )
         for position, p in enumerate(found)
     }
+    return _Open(named) if is_open else named
 
 
 def applied(patch: Patch) -> Undo:

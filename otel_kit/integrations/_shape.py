@@ -8,18 +8,21 @@ steps aside where another instrumentation is active, and puts everything back.
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
-from inspect import iscoroutine, iscoroutinefunction
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
 
-from otel_kit.errors import ErrorClass, classify_as
+from otel_kit.errors import ErrorClass, Reader, classify_by
 from otel_kit.hops import Hop, call, current, send
 from otel_kit.hops.loops import Loops
 from otel_kit.hops.messaging import describes
+from otel_kit.integrations._inbound import Batch, Handlers, Iterated, Loop, OneByOne
 from otel_kit.integrations._outbound import Outbound, Verb
 from otel_kit.integrations._patch import Call, Patch, Undo, applied, existing
 
 __all__ = ["Call", "Integration", "Undo"]
+
+M = TypeVar("M")
 
 
 class Integration:
@@ -38,7 +41,7 @@ class Integration:
         name: str,
         *,
         supports: str,
-        errors: dict[type[BaseException], ErrorClass] | None = None,
+        errors: Mapping[type[BaseException], ErrorClass | Reader] | None = None,
         contrib: tuple[str, ...] = (),
         contrib_before: str | None = None,
         native: str | None = None,
@@ -73,6 +76,10 @@ class Integration:
         object ends the hop, by `hop.end(error)`, and the function's return does not.  The result of
         an `__init__` is the object.  `current=False`: the function lets code of the caller's run,
         or start, that is no part of the request, so the span is not the current one in it.
+        `headers` names the argument by which a library above passes those that its own hop has
+        written: with these very ones the call is that hop, and is not described at all.
+        `begun=fn(hop, call)` is told when the context has been injected, and may put it into other
+        arguments than headers.
         """
         return self._outbound(call, targets, **options)
 
@@ -86,14 +93,46 @@ class Integration:
         The caller's code up to its next call of the function is the handler.  `closed` names the
         functions after which nothing more is handed out.
         """
+        return self._inbound(OneByOne, targets, closed)
 
-        def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
-            around = self._handing_out(describe)
+    def processes_iterated(
+        self, *targets: str, closed: tuple[str, ...] = ()
+    ) -> Callable[[Any], Any]:
+        """The same of a function that returns an iterator or a generator of messages."""
+        return self._inbound(Iterated, targets, closed)
+
+    def processes_callback(
+        self, *targets: str, parameter: str, ours: Callable[[Any], bool] | None = None
+    ) -> Callable[[Any], Any]:
+        """`description(consumer, *message) -> Hop | None` of what a function's `parameter` handles.
+
+        `message` is what the library calls the handler with; `ours(handler)` tells a handler of the
+        library's own, which is left alone.
+        """
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            around = Handlers(self, describe, parameter, ours)
             self._patches += [Patch(target, around) for target in targets]
-            self._patches += [Patch(target, self._closing) for target in closed]
             return describe
 
         return declare
+
+    def processes(self, *targets: str) -> Callable[[Any], Any]:
+        """`description(instance, *arguments) -> Hop | None` of what handles a message itself."""
+
+        def declare(describe: Callable[..., Hop | None]) -> Callable[..., Hop | None]:
+            self._patches += [
+                Patch(each, Handlers(self, describe, "", None).call) for each in targets
+            ]
+            return describe
+
+        return declare
+
+    def handed(
+        self, messages: list[M], consumer: Any, describe: Callable[[Any, Any], Hop | None]
+    ) -> list[M]:
+        """A list that a library returns: who iterates over it handles its messages one by one."""
+        return Batch(messages, Loop(self, describe), consumer) if messages else messages
 
     def observes(self, *targets: str) -> Callable[[Any], Any]:
         """`fn(instance, result)` is told what a function returned; it makes no hop."""
@@ -126,6 +165,26 @@ class Integration:
 
             self._patches += [Patch(target, around) for target in targets]
             return told
+
+        return declare
+
+    def amends(self, *targets: str) -> Callable[[Any], Any]:
+        """`fn(call)` may write arguments of a call, which makes no hop by that."""
+
+        def declare(amend: Callable[[Call], None]) -> Callable[[Call], None]:
+            def amended(*called: Any) -> Call:
+                call = Call.of(*called)
+                amend(call)
+                return call
+
+            def around(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+                if self.idle():
+                    return wrapped(*args, **kwargs)
+                call = self._guarded(amended, wrapped, instance, args, kwargs)
+                return wrapped(*args, **kwargs) if call is None else call.proceed(wrapped)
+
+            self._patches += [Patch(target, around) for target in targets]
+            return amend
 
         return declare
 
@@ -163,12 +222,16 @@ class Integration:
 
         return declare
 
-    def wraps(self, *targets: str) -> Callable[[Any], Any]:
-        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook."""
+    def wraps(self, *targets: str, always: bool = False) -> Callable[[Any], Any]:
+        """The hatch: `around(wrapped, instance, args, kwargs)`, for a library's official hook.
+
+        `always`: also while nothing is recorded, as for what takes out of a message what the kit
+        has put into it.
+        """
 
         def declare(around: Callable[..., Any]) -> Callable[..., Any]:
             def aside(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-                if self.idle():
+                if self.idle() and not always:
                     return wrapped(*args, **kwargs)
                 return around(wrapped, instance, args, kwargs)
 
@@ -207,8 +270,8 @@ class Integration:
         except (ImportError, AttributeError):
             uninstall()
             raise
-        for error_type, error_class in self._errors.items():
-            classify_as(error_class, error_type)
+        for error_type, how in self._errors.items():
+            classify_by(how, error_type)
         for message_type, description in self._descriptions.items():
             describes(message_type, description)
         for types, found in self._finders:
@@ -273,34 +336,16 @@ class Integration:
 
         return declare
 
-    def _handing_out(self, describe: Callable[[Any, Any], Hop | None]) -> Callable[..., Any]:
-        def hand_out(message: Any, consumer: Any) -> Any:
-            hop = self._guarded(describe, message, consumer)
-            if hop is not None:
-                self._guarded(self.loops.handed_out, consumer, hop)
-            return message
+    def _inbound(
+        self, shape: Callable[..., Any], targets: tuple[str, ...], closed: tuple[str, ...]
+    ) -> Callable[[Any], Any]:
+        def declare(describe: Callable[[Any, Any], Hop | None]) -> Callable[[Any, Any], Hop | None]:
+            around = shape(self, describe)
+            self._patches += [Patch(target, around) for target in targets]
+            self._patches += [Patch(target, around.closing) for target in closed]
+            return describe
 
-        async def awaited(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-            self._guarded(self.loops.asked_again, consumer)
-            return hand_out(await wrapped(*args, **kwargs), consumer)
-
-        async def finished(coroutine: Any, consumer: Any) -> Any:
-            return hand_out(await coroutine, consumer)
-
-        def around(wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-            if self.idle():
-                return wrapped(*args, **kwargs)
-            if iscoroutinefunction(wrapped):
-                return awaited(wrapped, consumer, args, kwargs)
-            self._guarded(self.loops.asked_again, consumer)
-            result = wrapped(*args, **kwargs)
-            return finished(result, consumer) if iscoroutine(result) else hand_out(result, consumer)
-
-        return around
-
-    def _closing(self, wrapped: Any, consumer: Any, args: Any, kwargs: Any) -> Any:
-        self._guarded(self.loops.closed, consumer)
-        return wrapped(*args, **kwargs)
+        return declare
 
     def _guarded(self, function: Callable[..., Any], *args: Any) -> Any:
         """The guard: nothing an integration does can reach the application."""

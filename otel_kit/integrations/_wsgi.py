@@ -4,9 +4,11 @@ An application returns an iterable, which the server reads after the application
 makes the parts runs within the span, and between two of them the server's own context is current.
 
 What is measured is the caller's wait: to the last part.  The span goes on to the iterable's
-`close()`, where frameworks run what is to come after the answer.
+`close()`, where frameworks run what is to come after the answer.  Server-sent events are counted; a
+stream of them that is closed before its end is `cancelled`: its reader has hung up.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +16,7 @@ from typing import Any
 
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
+from otel_kit.hops.event_stream import EventStream, event_stream
 from otel_kit.hops.http import operation
 from otel_kit.integrations import _foreign
 
@@ -40,13 +43,15 @@ class Seen:
     """The exception that it answers for."""
     whole: object = None
     """The iterable of an answer that is made already: no code of the application's is in it."""
+    events: EventStream | None = None
+    """The answer, if that is one."""
 
     def end(self, hop: ActiveHop, error: BaseException | None = None) -> None:
         """End the request's hop; `error` is what the server is about to see."""
         if self.route is not None:
             hop.routed(operation(self.method, self.route), {names.HTTP_ROUTE: self.route})
         hop.end(error or self.error)
-        self.error = self.whole = None  # no cycle for the garbage collector
+        self.error = self.whole = self.events = None  # no cycle for the garbage collector
 
 
 class EnvironHeaders(MutableMapping[str, str]):
@@ -127,7 +132,7 @@ def _traced(guard: Guard, hop: Hop, proceed: App, environ: Environ, start_respon
     environ[SEEN] = seen = Seen(_method(environ))
     with serve(hop) as active:
         try:
-            result = proceed(environ, _answering(guard, active, start_response))
+            result = proceed(environ, _answering(guard, active, seen, start_response))
         except BaseException as error:
             seen.end(active, error)
             raise
@@ -137,12 +142,12 @@ def _traced(guard: Guard, hop: Hop, proceed: App, environ: Environ, start_respon
         return result
 
 
-def _answering(guard: Guard, hop: ActiveHop, start_response: Any) -> Any:
+def _answering(guard: Guard, hop: ActiveHop, seen: Seen, start_response: Any) -> Any:
     def answering(status: str, headers: Any, *exc_info: Any, **named: Any) -> Any:
         if (reply := hop.reply()) is not None:
             headers = guard(_with_reply, headers, reply) or headers
         write = start_response(status, headers, *exc_info, **named)
-        guard(_answer, hop, status, headers)
+        seen.events = guard(_answer, hop, status, headers)
         return write
 
     return answering
@@ -152,11 +157,18 @@ def _with_reply(headers: Any, reply: str) -> list[tuple[str, str]]:
     return [*headers, (names.SERVER_TIMING, reply)]
 
 
-def _answer(hop: ActiveHop, status: str, headers: list[tuple[str, str]]) -> None:
+def _answer(hop: ActiveHop, status: str, headers: list[tuple[str, str]]) -> EventStream | None:
+    """Note status and size; the answer, if it is an event stream."""
     hop.status(int(status[:3]))
+    content_type, encoded = "", False
     for name, value in headers:
         if len(name) == 14 and name.lower() == "content-length" and value.isdigit():
             hop.note(names.HTTP_RESPONSE_BODY_SIZE, int(value))
+        elif len(name) == 12 and name.lower() == "content-type":
+            content_type = value
+        elif len(name) == 16 and name.lower() == "content-encoding":
+            encoded = True
+    return event_stream(hop, content_type, encoded=encoded)
 
 
 def _is_over(environ: Environ, result: Any) -> bool:
@@ -207,9 +219,14 @@ class _Answer:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._parts)
-            return next(self._iterator)
+            part = next(self._iterator)
+            if (events := self._seen.events) is not None:
+                events.part(part)
+            return part
         except StopIteration:
             self._hop.replied()
+            if (events := self._seen.events) is not None:
+                events.complete = True
             raise
         except BaseException as error:
             self._seen.end(self._hop, error)
@@ -228,7 +245,11 @@ class _Answer:
             raise
         finally:
             self._hop.pause()
-        self._seen.end(self._hop)
+        self._stopped()
 
     def __del__(self) -> None:
-        self._seen.end(self._hop)  # of a server, or a test's client, that did not close it
+        self._stopped()  # of a server, or a test's client, that did not close it
+
+    def _stopped(self) -> None:
+        cut = (events := self._seen.events) is not None and not events.complete
+        self._seen.end(self._hop, CancelledError() if cut and not self._seen.error else None)

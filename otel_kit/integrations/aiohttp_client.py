@@ -7,8 +7,11 @@ was closed, and the client's middlewares in it.  The headers go into a list of o
 the caller's, which may be sent several times at once.
 
 The hop ends with the answer's headers: how long it is read, and whether that fails, is not
-measured, as nobody need ever close it.  So a WebSocket (`ws_connect`) is its handshake: it counts
-for the pair of services, and is no HTTP request of the conventions' metric, as on its server.
+measured, as nobody need ever close it.  Server-sent events are read as they come: their hop lasts
+until the connection is given back, and counts those that arrived.
+
+So a WebSocket (`ws_connect`) is its handshake: it counts for the pair of services, and is no HTTP
+request of the conventions' metric, as on its server.
 """
 
 from typing import Any
@@ -23,6 +26,7 @@ from otel_kit.hops import ActiveHop, Hop, http_request
 from otel_kit.hops.carriers import Headers
 from otel_kit.hops.propagation import BAGGAGE
 from otel_kit.integrations._aiohttp import SUPPORTS, upgraded
+from otel_kit.integrations._http_client import Reading
 from otel_kit.integrations._shape import Call, Integration
 
 _NEWER = {
@@ -54,6 +58,42 @@ integration = Integration(
 
 def answered(hop: ActiveHop, response: aiohttp.ClientResponse) -> None:
     _answer(hop, response.status, response.headers, response.url)
+    if (reading := Reading.of(hop, response.headers)) is not None:
+        _watched(hop, reading, response)
+
+
+class _Content(aiohttp.StreamReader):
+    """An answer's body, as the hop sees it arrive."""
+
+    __slots__ = ()
+
+    def feed_data(self, data: bytes, *args: Any, **kwargs: Any) -> Any:
+        if (reading := _READ.get(id(self))) is not None:
+            reading.part(data)
+        return super().feed_data(data, *args, **kwargs)
+
+
+_READ: dict[int, Reading] = {}
+
+
+def _watched(hop: ActiveHop, reading: Reading, response: aiohttp.ClientResponse) -> None:
+    """The parser has the body's reader already, which has no place for ours, and may have begun."""
+    content: Any = response.content
+    for part in getattr(content, "_buffer", ()):
+        reading.part(part)
+    if response.connection is None or type(content) is not aiohttp.StreamReader:
+        return  # all of it is there, or nothing
+
+    def released() -> None:
+        _READ.pop(id(content), None)
+        error = content.exception()
+        # This very class says that the application has closed it.
+        reading.end(None if type(error) is aiohttp.ClientConnectionError else error)
+
+    content.__class__ = _Content
+    _READ[id(content)] = reading
+    response.connection.add_callback(released)
+    hop.defer()
 
 
 def failed(hop: ActiveHop, error: Exception) -> None:

@@ -8,9 +8,8 @@ what else the application raises is seen on its way to aiohttp, which makes an a
 `StreamResponse.write_eof` the caller has all of it, and what is measured ends there.
 
 A caller that hung up is `cancelled`, whether aiohttp cancels the handler (`handler_cancellation`)
-or only finds nobody to answer.  A WebSocket is one hop from its handshake to the end of its
-handler, and no HTTP request of the conventions' metric, as in ASGI.  What cannot be parsed never
-reaches the application and is no hop.
+or only finds nobody to answer.  A WebSocket's hop is its handshake, which is no HTTP request of the
+conventions' metric, as in ASGI.  What cannot be parsed never reaches the application and is no hop.
 """
 
 from asyncio import CancelledError
@@ -24,6 +23,7 @@ from aiohttp import web
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, http_request, serve
 from otel_kit.hops.carriers import BytesPairs
+from otel_kit.hops.event_stream import EventStream, event_stream
 from otel_kit.hops.http import operation
 from otel_kit.integrations._aiohttp import SUPPORTS, upgraded
 from otel_kit.integrations._shape import Call, Integration
@@ -44,6 +44,8 @@ class _Seen:
     hop: ActiveHop
     error: BaseException | None = None
     """What the application raised, of which aiohttp makes an answer."""
+    events: EventStream | None = None
+    """The answer, if that is one."""
 
     def watching(self, handler: Handler) -> Handler:
         async def watched(request: Any) -> Any:
@@ -146,6 +148,9 @@ def preparing(hook: Callable[[Any, Any], Awaitable[None]]) -> Callable[[Any, Any
         await hook(request, response)
         if (seen := _of(request)) is not None:
             integration._guarded(_answer, seen.hop, response)
+            if response.status == 101:
+                integration._guarded(_end, seen, None)
+            integration._guarded(_counted, seen, response)
 
     return prepared
 
@@ -158,6 +163,23 @@ def _answer(hop: ActiveHop, response: web.StreamResponse) -> None:
         response.headers.add(names.SERVER_TIMING, reply)
 
 
+def _counted(seen: _Seen, response: Any) -> None:
+    """Count the events of an event stream as they are written: nothing else's writes are seen."""
+    headers = response.headers
+    encoded = "Content-Encoding" in headers and not response.compression
+    seen.events = event_stream(seen.hop, headers.get("Content-Type"), encoded=encoded)
+    if seen.events is not None:
+        response.write = _counting(response.write, seen.events)
+
+
+def _counting(write: Handler, events: EventStream) -> Handler:
+    async def counting(data: Any) -> None:
+        await write(data)
+        events.part(data)
+
+    return counting
+
+
 def ending(write_eof: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """In place of `write_eof`: afterwards the caller has the whole answer."""
 
@@ -167,6 +189,8 @@ def ending(write_eof: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
         await write_eof(response, *args, **kwargs)
         if seen is not None:
             seen.hop.replied()
+            if seen.events is not None:
+                vars(response).pop("write", None)  # no cycle for the garbage collector
 
     return ended
 

@@ -11,7 +11,6 @@ runs it in a task of its own before Python 3.12, and so does `create_task`: the 
 is outside of the span until it says `with otel_kit.process(record):`, which goes on with it.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,7 +21,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from otel_kit.gauges.backlog import Known
 from otel_kit.gauges.consumers import Consumers, Message, Offsets, Partition
 from otel_kit.gauges.sampler import on_loop
-from otel_kit.hops import ActiveHop, Hop
+from otel_kit.hops import Hop
+from otel_kit.integrations._futures import acknowledged
 from otel_kit.integrations._kafka import (
     BUSY,
     PATIENCE,
@@ -45,16 +45,6 @@ integration = Integration(
 )
 groups = Groups()
 _PURE_PYTHON = DefaultRecordBatchBuilder.__module__ == "aiokafka.record.default_records"
-
-
-def acknowledged(hop: ActiveHop, future: "asyncio.Future[Any]") -> None:
-    def done(future: "asyncio.Future[Any]") -> None:
-        # `exception()` would count as looking at it, and asyncio would no longer tell the
-        # application of an error that nobody awaited.
-        error = getattr(future, "_exception", None)
-        hop.end(asyncio.CancelledError() if future.cancelled() else error)
-
-    future.add_done_callback(done)
 
 
 def accepted(headers: Any) -> bool:

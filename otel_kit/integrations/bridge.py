@@ -26,7 +26,7 @@ from otel_kit.integrations import _foreign
 from otel_kit.integrations._foreign import Reading
 
 _INBOUND = (SpanKind.SERVER, SpanKind.CONSUMER)
-_ANSWERED = ("http", "grpc")
+_ANSWERED = ("http", "grpc", _foreign.TEMPORAL)
 """Transports behind which another service may count the hop too, unknown to this side."""
 
 

@@ -8,14 +8,14 @@ from typing import Final
 
 import confluent_kafka
 
-from tests.contract.harness.broker import Broker
+from tests.contract.harness.broker import Kafka
 
 RECORDS: Final = 20_000
 
 
 def main() -> None:
     """Fill a topic, say where."""
-    broker = Broker()
+    broker = Kafka()
     empty, full = broker.topic(), broker.topic()
     producer = confluent_kafka.Producer({"bootstrap.servers": broker.bootstrap})
     for _ in range(RECORDS):

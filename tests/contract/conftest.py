@@ -3,64 +3,13 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
 
 import pytest
-from opentelemetry import propagate, trace
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
-
-from otel_kit.integrations import load
-from otel_kit.testing import Telemetry, capture
 
 SUBJECTS = ("kit", "contrib")
 
 # The conventions' stable names, which are closest to what the contract asks for.
 os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-
-
-class Subject:
-    """Whose instrumentation is under test: ours (`kit`) or OpenTelemetry's own (`contrib`)."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @contextmanager
-    def record(
-        self,
-        *libraries: str,
-        service: str = "tested",
-        sampler: Sampler = ALWAYS_ON,
-        strict: bool = True,
-    ) -> Iterator[Telemetry]:
-        """Instrument the libraries and record what they emit."""
-        if self.name == "kit":
-            with capture(
-                service, sampler=sampler, strict=strict, integrations=libraries
-            ) as telemetry:
-                yield telemetry
-            return
-        telemetry = Telemetry(service, sampler)
-        # The one of synchronous gRPC clients asks for the global provider, whatever it was given.
-        ours = {"_TRACER_PROVIDER": telemetry.tracer_provider}
-        with ExitStack() as undo:
-            undo.enter_context(patch.multiple(trace, **ours))
-            for library in libraries:
-                instrumentors = list(load(library).instrumentors(load=True))
-                assert instrumentors, f"no instrumentation of {library} by OpenTelemetry"
-                for each in instrumentors:
-                    each.instrument(
-                        tracer_provider=telemetry.tracer_provider,
-                        meter_provider=telemetry.meter_provider,
-                    )
-                    undo.callback(each.uninstrument)
-            yield telemetry
-
-
-@pytest.fixture
-def subject(request: pytest.FixtureRequest) -> Subject:
-    """The subject of this run."""
-    return Subject(request.param)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -90,13 +39,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _subject(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
     return None if callspec is None else callspec.params.get("subject")
-
-
-@pytest.fixture(autouse=True)
-def _propagator_is_put_back() -> Iterator[None]:
-    before = propagate.get_global_textmap()
-    yield
-    assert propagate.get_global_textmap() is before
 
 
 # -- the table ----------------------------------------------------------------------------------

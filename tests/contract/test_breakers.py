@@ -11,11 +11,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 import otel_kit
 from otel_kit import ErrorClass, Hop, names
 from otel_kit.errors import classify
-from otel_kit.integrations import load
 from otel_kit.testing import Telemetry, capture
 from tests.contract.harness import BREAKERS
 from tests.contract.harness.breakers import AT_ONCE, BreakerHarness, Down
-from tests.contract.patched import patched
 
 LONG = 60.0
 Type = type[BreakerHarness]
@@ -219,16 +217,3 @@ async def test_breakers_of_one_name_are_one_series(breaker: Type, telemetry: Tel
     await tested.fail(tested.threshold)
 
     assert states(telemetry, tested.name) == {"closed": 0, "half_open": 0, "open": 1}
-
-
-@every_breaker
-def test_uninstalling_restores_the_very_same_objects(breaker: Type) -> None:
-    """Every function and property that was patched is put back."""
-    integration = load(breaker.library)
-    before = [patched(patch.target) for patch in integration._patches]
-    with capture(integrations=(breaker.library,)):
-        within = [patched(patch.target) for patch in integration._patches]
-    after = [patched(patch.target) for patch in integration._patches]
-
-    assert all(ours is not own for ours, own in zip(within, before, strict=True))
-    assert all(back is own for back, own in zip(after, before, strict=True))

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -54,6 +55,29 @@ def test_a_collector_that_is_not_there_is_a_problem(
     (line,) = found.of("exporters", "problem")
     assert f"127.0.0.1:{closed_port} by {protocol}" in line
     assert "otel-kit up" in line
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_port_is_not_taken_for_an_answer(protocol: str, examine: Examine) -> None:
+    """A number that looks like the status of an HTTP answer is a port all the same."""
+    with held_between(14_040, 14_060) as port:
+        found = examine(
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+        )
+
+    assert "otel-kit up" in found.of("exporters", "problem")[0]
+
+
+@contextmanager
+def held_between(first: int, end: int) -> Iterator[int]:
+    """A port of these where nobody listens."""
+    for port in range(first, end):
+        with socket.socket() as held, suppress(OSError):
+            held.bind(("127.0.0.1", port))
+            yield port
+            return
+    raise AssertionError("all of them are taken")
 
 
 def test_the_wrong_protocol_is_told_from_a_port_that_is_closed(

@@ -205,6 +205,19 @@ def test_the_timeline_has_queues_network_and_rejections_as_bars_of_their_own() -
     assert [(b.label, b.step) for b in bars if b.kind == "rejected"] == [("attempt", "refund")]
 
 
+def test_a_call_that_took_several_requests_is_on_the_network_at_its_ends_only() -> None:
+    """The delivery of a webhook: what lies between two of its requests is none of the network's."""
+    made = Made()
+    delivery = made.span("deliver order.paid", 0, 100, "orders", "client")
+    for start in (10, 80):
+        made.span("POST /hooks", start, start + 10, "shipping", "server", under=delivery)
+    story = made.story()
+    bars = segments(story, steps(story), at(300))
+
+    found = [(ms(b.started_ns), ms(b.ended_ns)) for b in bars if b.kind == "network"]
+    assert found == [(0, 10), (90, 100)]
+
+
 def test_a_row_is_made_of_traces_alone() -> None:
     """For sources that keep no index: id, name, state, step, services, errors, traces."""
     made = order()

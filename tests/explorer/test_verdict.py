@@ -89,6 +89,18 @@ def test_a_queue_without_consumers_is_the_reason() -> None:
     assert "consume" not in unknown
 
 
+def test_a_message_that_was_rolled_back_is_not_awaited() -> None:
+    """Its row is gone, so nobody will ever take it."""
+    made = Made()
+    made.step("reserve-inventory", 0, 5, "inventory")
+    said = {"messaging__destination__name": "inventory.commands"}
+    made.span("send", 5, 6, "orders", "producer", error="cancelled", **said)
+    sentence, _ = _verdict(made, 20)
+
+    assert "inventory.commands" not in sentence
+    assert sentence.startswith("Waiting 15 ms for `charge-payment`")
+
+
 def test_without_anything_under_way_the_usual_next_step_is_awaited() -> None:
     """After the reservation usually comes the charge."""
     made = Made()

@@ -5,13 +5,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
 from typing import Any
 from weakref import ref
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import get_current
-from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.context import attach, detach, get_current
+from opentelemetry.instrumentation.utils import (
+    suppress_http_instrumentation,
+    suppress_instrumentation,
+)
 from opentelemetry.trace import SpanKind, StatusCode
 
 import otel_kit
@@ -102,6 +106,39 @@ def test_a_hop_inside_itself_is_one_hop() -> None:
 
     assert len(telemetry.spans) == 1
     assert telemetry.count(names.HOP_DURATION) == 1
+
+
+@pytest.mark.parametrize("transport", ["http", "grpc"])
+def test_a_client_of_http_may_be_asked_to_be_still(transport: str) -> None:
+    """Who makes the span of a request himself suppresses those of HTTP clients, and no others."""
+    client, server = replace(hop({}), system=transport), replace(hop({}), system="http")
+    with capture() as telemetry, suppress_http_instrumentation():
+        for verb in (otel_kit.call(client), otel_kit.serve(server)):
+            with verb:
+                pass
+
+    kinds = {span.kind for span in telemetry.spans}
+    assert (SpanKind.CLIENT in kinds) == (transport == "grpc")
+    assert SpanKind.SERVER in kinds
+
+
+@pytest.mark.parametrize("propagators", [["none"], ["baggage"]])
+def test_where_no_header_tells_a_hop_inside_its_own_kind_is_the_same(
+    propagators: list[str],
+) -> None:
+    """A library below another is not counted again; another transport, or a later call, is."""
+    other = replace(hop({}), system="other")
+    with capture(propagators=propagators) as telemetry:
+        with otel_kit.call(hop({})):
+            with otel_kit.call(hop({})), otel_kit.call(other):
+                pass
+            within = get_current()
+        token = attach(within)  # as a task has it that was begun in the call, and lasts longer
+        with otel_kit.call(hop({})):
+            pass
+        detach(token)
+
+    assert len(telemetry.spans) == 3
 
 
 def test_a_hop_inside_another_is_two_hops() -> None:

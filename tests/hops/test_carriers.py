@@ -1,10 +1,12 @@
 """Headers of every shape, read tolerantly and written without leftovers."""
 
+from collections import UserDict
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from otel_kit.hops.carriers import BytesPairs, Headers, Metadata, Pairs
+from otel_kit.hops.carriers import BytesPairs, Headers, Mapped, Metadata, Pairs
 from otel_kit.hops.propagation import Propagator, inbound
 
 
@@ -31,6 +33,36 @@ def test_writing_replaces_every_earlier_value() -> None:
     view["traceparent"] = "new"
 
     assert view.pairs == [("x", "1"), ("traceparent", "new")]
+
+
+def test_a_mapping_is_changed_in_place() -> None:
+    """Names of any case and of bytes are found, replaced and taken away; the others stay."""
+    headers: dict[Any, Any] = {"TraceParent": "old", b"traceparent": b"older", "x": 1, b"B": b"2"}
+    view = Mapped(headers)
+    view["traceparent"] = "new"
+    del view["b"]
+
+    assert headers == {"traceparent": "new", "x": 1}
+    assert view["traceparent"] == "new"
+    assert "b" not in view
+
+
+def test_a_mapping_that_knows_no_case_may_repeat_a_name() -> None:
+    """The names it gives differ in case, and to it they are one."""
+
+    class Caseless(UserDict[str, str]):
+        def __contains__(self, name: object) -> bool:
+            return any(key.lower() == str(name).lower() for key in self.data)
+
+        def __delitem__(self, name: str) -> None:
+            self.data = {key: self.data[key] for key in self.data if key.lower() != name.lower()}
+
+    headers = Caseless({"Baggage": "a=1", "baggage": "b=2", "x": "1"})
+    view = Mapped(headers)
+    assert view["baggage"] == "a=1,b=2"
+    view["baggage"] = "c=3"
+
+    assert headers.data == {"x": "1", "baggage": "c=3"}
 
 
 def test_the_last_value_counts() -> None:

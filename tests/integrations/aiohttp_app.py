@@ -10,7 +10,7 @@ from aiohttp import web
 
 from otel_kit import names
 from otel_kit.testing import Telemetry
-from tests.contract.harness.peer import read_head
+from otel_kit.testing.contract.http_peer import read_head
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

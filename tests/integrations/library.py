@@ -1,7 +1,7 @@
 """A library with every awkward shape: what `test_shape.py` instruments."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 
@@ -57,6 +57,20 @@ class Client(Base):
     @decorated
     async def receive(self) -> int:
         return 7
+
+    def messages(self) -> Iterator[int]:
+        yield from (1, 2)
+
+    async def messages_later(self) -> AsyncIterator[int]:
+        for number in (1, 2):
+            yield number
+
+    def fetch(self) -> list[int]:
+        return [1, 2]
+
+    def subscribe(self, topic: str, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the handler that the library has registered."""
+        return handler
 
 
 without_signature = dict.fromkeys

@@ -14,8 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import capture
-from tests.contract.harness.peer import read_head
-from tests.contract.patched import patched
+from otel_kit.testing.contract.http_peer import read_head
 from tests.integrations.aiohttp_peer import Peer, attributes, hops, sockets
 
 CLIENT = SpanKind.CLIENT
@@ -209,12 +208,3 @@ async def test_an_exporters_own_requests_make_no_hops() -> None:
 
     assert telemetry.spans == []
     assert "traceparent" not in peer.seen[0].headers
-
-
-def test_uninstall_restores_the_very_same_function() -> None:
-    """After the kit is off, the class holds the object it held before."""
-    before = patched("aiohttp.client:ClientSession._request")
-    with capture(integrations=["aiohttp-client"]):
-        assert patched("aiohttp.client:ClientSession._request") is not before
-
-    assert patched("aiohttp.client:ClientSession._request") is before

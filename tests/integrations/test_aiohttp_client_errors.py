@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from otel_kit import names
 from otel_kit.errors import classify
 from otel_kit.testing import capture
-from tests.contract.harness.peer import read_head
+from otel_kit.testing.contract.http_peer import read_head
 from tests.integrations.aiohttp_peer import Peer, attributes, hops, sockets
 
 CLIENT = SpanKind.CLIENT

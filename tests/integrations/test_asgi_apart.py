@@ -168,7 +168,7 @@ async def test_background_tasks_are_no_latency() -> None:
 
 
 async def test_a_websocket_is_no_http_request_of_the_conventions() -> None:
-    """How long a connection stays open is measured as a hop, not among the requests' durations."""
+    """Its handshake is measured as a hop, not among the requests' durations."""
     app = FastAPI()
 
     @app.websocket("/ws")

@@ -12,7 +12,7 @@ from opentelemetry.util.types import AttributeValue
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.contexts import from_kit
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER

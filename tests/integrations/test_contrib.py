@@ -17,18 +17,21 @@ from opentelemetry.util.types import AttributeValue
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.contexts import from_kit
+from otel_kit.testing.contract.base import Behaviour, ServerHarness
+from otel_kit.testing.contract.contexts import from_kit
+from otel_kit.testing.contract.http_client import HttpClient
+from otel_kit.testing.contract.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.aio_pika import AioPikaCallback, AioPikaProducer
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import Behaviour, ServerHarness
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
-from tests.contract.harness.http_client import HttpClient
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback, PikaConsume
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
@@ -51,9 +54,10 @@ def scope(library: str) -> str:
     return f"opentelemetry.instrumentation.{library.replace('-', '_')}"
 
 
-@pytest.mark.parametrize(
-    "harness", [HttpxSync, HttpxAsync, Requests, AiohttpClient], ids=lambda h: h.__name__
-)
+HTTP_CLIENTS = [HttpxSync, HttpxAsync, Requests, Urllib3Manager, Urllib3Pool, AiohttpClient]
+
+
+@pytest.mark.parametrize("harness", HTTP_CLIENTS, ids=lambda h: h.__name__)
 async def test_a_request_by_contribs_client_is_an_edge(harness: type[HttpClient]) -> None:
     """One CLIENT span, not ours, and one edge with the server's address and the error's class."""
     with bridged(harness.library) as telemetry:
@@ -91,12 +95,18 @@ async def test_an_outgoing_request_by_contrib_carries_our_member() -> None:
 
 
 @pytest.mark.parametrize(
-    ("producer", "consumer"),
-    [(KafkaPythonProducer, KafkaPythonConsumer), (AiokafkaProducer, AiokafkaIterated)],
-    ids=["kafka-python", "aiokafka"],
+    ("producer", "consumer", "spans"),
+    [
+        (KafkaPythonProducer, KafkaPythonConsumer, 2),
+        (AiokafkaProducer, AiokafkaIterated, 2),
+        (AioPikaProducer, AioPikaCallback, 2),
+        (PikaBlockingProducer, PikaCallback, 3),  # two of them for one send
+        (PikaBlockingProducer, PikaConsume, 3),
+    ],
+    ids=["kafka-python", "aiokafka", "aio-pika", "pika", "pika, iterated"],
 )
 async def test_a_message_by_contrib_is_two_edges(
-    producer: type[ProducerHarness], consumer: type[ConsumerHarness]
+    producer: type[ProducerHarness], consumer: type[ConsumerHarness], spans: int
 ) -> None:
     """A send and a receipt are counted once each, the latter with its sender and its dwell."""
     with bridged(producer.library) as telemetry:
@@ -105,10 +115,11 @@ async def test_a_message_by_contrib_is_two_edges(
             await receiver.next()
 
     topic = sender.topic
-    assert len(telemetry.spans) == 2
+    assert len(telemetry.spans) == spans
     assert hops(telemetry) == 2
-    edge = {"client": "tested", "transport": "kafka"}
-    assert hops(telemetry, side="producer", server="kafka", operation=f"send {topic}", **edge) == 1
+    broker = producer.transport
+    edge = {"client": "tested", "transport": broker}
+    assert hops(telemetry, side="producer", server=broker, operation=f"send {topic}", **edge) == 1
     assert (
         hops(telemetry, side="consumer", server="tested", operation=f"process {topic}", **edge) == 1
     )
@@ -116,7 +127,9 @@ async def test_a_message_by_contrib_is_two_edges(
     assert telemetry.count(names.PROPAGATION_MESSAGES, result="continued", destination=topic) == 1
 
 
-@pytest.mark.parametrize("consumer", [KafkaPythonConsumer, AiokafkaIterated])
+@pytest.mark.parametrize(
+    "consumer", [KafkaPythonConsumer, AiokafkaIterated, AioPikaCallback, PikaCallback]
+)
 async def test_a_message_without_context_is_counted_as_lost(
     consumer: type[ConsumerHarness],
 ) -> None:

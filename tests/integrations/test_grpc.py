@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import inspect
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,32 +110,6 @@ async def test_fifty_concurrent_calls_do_not_mix() -> None:
     assert len(apps) == 50
     assert apps == {(trace_id, span_id) for trace_id, span_id, _ in calls}
     assert parents == {(trace_id, own_id) for trace_id, _, own_id in calls}
-
-
-def patched() -> dict[str, Any]:
-    """The functions of grpc that the integration patches, as they are now."""
-    found = {}
-    for target in (patch.target for side in SIDES for patch in side._patches):
-        module, _, path = target.partition(":")
-        owner, _, name = path.partition(".")
-        found[target] = vars(getattr(importlib.import_module(module), owner))[name]
-    return found
-
-
-def test_uninstall_restores_the_very_same_objects() -> None:
-    """Afterwards grpc is made of the objects that it was made of before."""
-    before = patched()
-    with recorded():
-        assert not any(before[target] is now for target, now in patched().items())
-
-    assert all(before[target] is now for target, now in patched().items())
-
-
-def test_signatures_are_unchanged() -> None:
-    """What is patched takes the same arguments, for whoever looks."""
-    before = {target: inspect.signature(function) for target, function in patched().items()}
-    with recorded():
-        assert before == {t: inspect.signature(function) for t, function in patched().items()}
 
 
 @pytest.mark.parametrize(

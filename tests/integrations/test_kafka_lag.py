@@ -10,9 +10,9 @@ import pytest
 from otel_kit import names
 from otel_kit.gauges.readings import readings
 from otel_kit.testing import Telemetry, capture
+from otel_kit.testing.contract.messaging import ConsumerHarness
 from tests.contract.harness.aiokafka import AiokafkaIterated
 from tests.contract.harness.kafka_python import KafkaPythonConsumer
-from tests.contract.harness.messaging import ConsumerHarness
 from tests.gauges.waiting import until
 
 pytestmark = pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from urllib3 import HTTPResponse
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.patched import patched
 
 CLIENT = SpanKind.CLIENT
 Answer = Callable[[requests.PreparedRequest], tuple[int, dict[str, str]]]
@@ -291,12 +290,3 @@ def test_an_exporters_own_requests_make_no_hops() -> None:
 
     assert telemetry.spans == []
     assert "traceparent" not in peer.sent[0]
-
-
-def test_uninstall_restores_the_very_same_function() -> None:
-    """After the kit is off, the class holds the object it held before."""
-    before = patched("requests.sessions:Session.send")
-    with capture(integrations=["requests"]):
-        assert patched("requests.sessions:Session.send") is not before
-
-    assert patched("requests.sessions:Session.send") is before

@@ -1,5 +1,6 @@
 """The one shape of an integration, against a library of awkward shapes."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -197,6 +198,29 @@ async def test_a_wrapper_put_on_top_of_ours_stays(integration: Integration) -> N
     assert telemetry.spans == []
 
 
+def test_what_a_function_takes_by_any_name_may_be_left_out() -> None:
+    """Whether it was passed is told from None, and it may be added."""
+
+    def ask(url: str, **other: Any) -> tuple[str, dict[str, Any]]:
+        return url, other
+
+    without, given = Call.of(ask, None, ("/",), {}), Call.of(ask, None, ("/",), {"headers": None})
+    assert [call.get("headers", "own") for call in (without, given)] == ["own", None]
+    assert without["headers"] is None
+    without["headers"] = {"a": "1"}
+    assert without.proceed(ask) == ("/", {"headers": {"a": "1"}})
+    assert [without.get("url", None), given.get("url", None)] == ["/", "/"]
+
+
+def test_a_function_that_hides_its_parameters_has_no_names() -> None:
+    """Behind `*args, **kwargs` nobody knows which argument is which: nothing is guessed."""
+
+    def hiding(*args: Any, **kwargs: Any) -> None: ...
+
+    with pytest.raises(KeyError):
+        Call.of(hiding, None, ("/",), {})["url"]
+
+
 def test_arguments_have_names_however_they_were_passed() -> None:
     """Reading gives what was passed or the default; writing leaves the caller's own alone."""
     names = {"topic": (0, None), "headers": (1, "default")}
@@ -208,3 +232,33 @@ def test_arguments_have_names_however_they_were_passed() -> None:
     assert by_name.proceed(lambda *a, **k: (a, k)) == ((), {"topic": "orders", "headers": [1]})
     assert by_position.proceed(lambda *a, **k: (a, k)) == (("orders", [1]), {})
     assert given == {"topic": "orders"}
+
+
+async def test_an_argument_may_be_amended(integration: Integration) -> None:
+    """The library gets what was written, and there is no hop; a mistake of ours changes nothing."""
+
+    def amend(call: Call) -> None:
+        call["topic"] = f"{call['topic']} amended"
+        if "bad" in call["topic"]:
+            raise ValueError("ours")
+
+    integration.amends(f"{LIBRARY}:Client.ask")(amend)
+    with installed(integration, strict=False) as telemetry:
+        assert await Client().ask("orders") == "orders amended"
+        assert await Client().ask(topic="bad") == "bad"
+    assert await Client().ask("orders") == "orders"
+    assert telemetry.spans == []
+
+
+async def test_a_library_may_handle_its_message_itself(integration: Integration) -> None:
+    """What it calls for that is within the hop; what is no message, is not."""
+
+    def message_hop(client: Client, topic: str) -> Hop | None:
+        return None if topic == "ping" else incoming("test", topic, carrier={})
+
+    integration.processes(f"{LIBRARY}:Client.ask")(message_hop)
+    with installed(integration) as telemetry:
+        assert [await Client().ask(topic) for topic in ("ping", "orders")] == ["ping", "orders"]
+        await asyncio.sleep(0)
+
+    assert telemetry.span().name == "process orders"

@@ -150,7 +150,7 @@ def _server(sink: Sink, port: int) -> ThreadingHTTPServer:
             sink.connections.append(self.request)
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self._chunks() if self.headers["transfer-encoding"] else self._whole()
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = sink.receive(self.path, headers, body)
             self.send_response(answer.status)
@@ -159,6 +159,17 @@ def _server(sink: Sink, port: int) -> ThreadingHTTPServer:
             self.send_header("content-length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(answer.body)
+
+        def _whole(self) -> bytes:
+            return self.rfile.read(int(self.headers["content-length"]))
+
+        def _chunks(self) -> bytes:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
 
         def log_message(self, *_: Any) -> None: ...
 

@@ -103,11 +103,13 @@ def _network(story: Story, call: SpanRecord, step: Step | None) -> Iterator[Segm
 def outside_server(story: Story, call: SpanRecord) -> list[tuple[int, int]]:
     """The stretches of a CLIENT span before and after its server's time, empty if unknown.
 
-    Where only the server's duration is known, it is taken to lie in the middle.
+    Where only the server's duration is known, it is taken to lie in the middle.  A call that took
+    several requests, as the delivery of a webhook may, is the server's from first to last.
     """
-    server = next((s for s in story.below(facts.key(call)) if s.kind == "server"), None)
-    if server is not None:
-        first, last = server.started_ns, server.ended_ns
+    servers = [span for span in story.below(facts.key(call)) if span.kind == "server"]
+    if servers:
+        first = min(server.started_ns for server in servers)
+        last = max(server.ended_ns for server in servers)
     elif (took := waits.server_time_ns(call)) is not None:
         first = call.started_ns + (call.ended_ns - call.started_ns - took) // 2
         last = first + took

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from otel_kit import names
+from otel_kit.errors import ErrorClass
 from otel_kit.explorer.model import facts, state, words
 from otel_kit.explorer.model.quantiles import Spread
 from otel_kit.explorer.model.rows import Surroundings
@@ -96,7 +97,8 @@ def _what(story: Story, found: Sequence[Step], usual: Usual | None) -> _What:
 def _underway(story: Story, found: Sequence[Step], usual: Usual | None) -> SpanRecord | None:
     """The last message that nobody handled, unless a step has begun since.
 
-    A queue that is never handled within such sagas is no reason to wait.
+    A queue that is never handled within such sagas is no reason to wait, nor is a message that was
+    never sent: its transaction was rolled back.
     """
     answered = story.answered()
     since = max((step.started_ns for step in found), default=0)
@@ -104,6 +106,7 @@ def _underway(story: Story, found: Sequence[Step], usual: Usual | None) -> SpanR
         span
         for key, span in story.spans.items()
         if span.kind == "producer" and key not in answered and span.ended_ns >= since
+        if facts.error_class(span) != ErrorClass.CANCELLED
         if usual is None or not usual.sagas or facts.destination(span) in usual.queues
     ]
     return max(sent, key=lambda span: span.started_ns, default=None)

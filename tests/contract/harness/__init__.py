@@ -1,9 +1,21 @@
 """One harness per integration: all that a new library must write to be held to the contract."""
 
+from otel_kit.testing.contract.base import ClientHarness, ServerHarness
+from otel_kit.testing.contract.messaging import (
+    ConsumerHarness,
+    LogConsumerHarness,
+    ProducerHarness,
+    QueueConsumerHarness,
+)
 from tests.contract.harness import retries
+from tests.contract.harness.aio_pika import (
+    AioPikaCallback,
+    AioPikaGet,
+    AioPikaIterated,
+    AioPikaProducer,
+)
 from tests.contract.harness.aiohttp import AiohttpClient, AiohttpServer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaIterated, AiokafkaProducer
-from tests.contract.harness.base import ClientHarness, ServerHarness
 from tests.contract.harness.breakers import (
     Aiobreaker,
     AiobreakerAsync,
@@ -20,18 +32,47 @@ from tests.contract.harness.flask import Flask
 from tests.contract.harness.grpc import GrpcAio, GrpcAioServer, GrpcSync, GrpcSyncServer
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from tests.contract.harness.nats import (
+    NatsCallback,
+    NatsFetch,
+    NatsIterated,
+    NatsNextMsg,
+    NatsProducer,
+    NatsPush,
+    NatsStreamProducer,
+)
+from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
+from tests.contract.harness.pika import (
+    PikaAsyncioProducer,
+    PikaBlockingProducer,
+    PikaCallback,
+    PikaConsume,
+    PikaGet,
+    PikaSelect,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.starlette import FastApi, Starlette
+from tests.contract.harness.strawberry import StrawberryAsgi
+from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
+from tests.contract.harness.websockets import (
+    WebsocketsAsync,
+    WebsocketsAsyncServer,
+    WebsocketsThread,
+    WebsocketsThreadServer,
+)
 
 CLIENTS: list[type[ClientHarness]] = [
     AiohttpClient,
     HttpxSync,
     HttpxAsync,
     Requests,
+    Urllib3Manager,
+    Urllib3Pool,
     GrpcSync,
     GrpcAio,
+    WebsocketsAsync,
+    WebsocketsThread,
 ]
 """Libraries that send requests."""
 SERVERS: list[type[ServerHarness]] = [
@@ -41,14 +82,48 @@ SERVERS: list[type[ServerHarness]] = [
     Flask,
     DjangoWsgi,
     DjangoAsgi,
+    StrawberryAsgi,
     GrpcSyncServer,
     GrpcAioServer,
+    WebsocketsAsyncServer,
+    WebsocketsThreadServer,
 ]
 """Libraries that answer requests."""
-PRODUCERS: list[type[ProducerHarness]] = [KafkaPythonProducer, AiokafkaProducer]
+PRODUCERS: list[type[ProducerHarness]] = [
+    KafkaPythonProducer,
+    AiokafkaProducer,
+    NatsProducer,
+    NatsStreamProducer,
+    PahoProducer,
+    AioPikaProducer,
+    PikaBlockingProducer,
+    PikaAsyncioProducer,
+]
 """Libraries that send messages."""
-CONSUMERS: list[type[ConsumerHarness]] = [KafkaPythonConsumer, AiokafkaIterated, AiokafkaGetone]
+CONSUMERS: list[type[ConsumerHarness]] = [
+    KafkaPythonConsumer,
+    AiokafkaIterated,
+    AiokafkaGetone,
+    NatsIterated,
+    NatsNextMsg,
+    NatsCallback,
+    NatsPush,
+    NatsFetch,
+    PahoConsumer,
+    AioPikaCallback,
+    AioPikaIterated,
+    AioPikaGet,
+    PikaCallback,
+    PikaSelect,
+    PikaConsume,
+    PikaGet,
+]
 """Libraries that receive messages, one harness for each way of handing them out."""
+LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]
+"""Those that read a log."""
+QUEUES = [each for each in CONSUMERS if issubclass(each, QueueConsumerHarness)]
+"""Those that take messages from a queue, and acknowledge them."""
+
 BREAKERS: list[type[BreakerHarness]] = [
     Aiobreaker,
     AiobreakerAsync,

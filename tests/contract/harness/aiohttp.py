@@ -6,16 +6,17 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.contract.harness.base import Behaviour, HandlerError, Reply, Seen
-from tests.contract.harness.http_client import HttpClient
-from tests.contract.harness.http_server import HttpServer
-from tests.contract.harness.peer import STATUS
+from otel_kit.testing.contract.base import EVENTS, Behaviour, HandlerError, Reply, Seen
+from otel_kit.testing.contract.http_client import HttpClient
+from otel_kit.testing.contract.http_peer import STATUS
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class AiohttpClient(HttpClient):
     library = "aiohttp-client"
     timeout_error = asyncio.TimeoutError
     connection_error = aiohttp.ClientConnectorError
+    broken_error = aiohttp.ClientPayloadError
 
     async def _get(self, url: str, headers: Any, timeout: float) -> Reply:
         limit = aiohttp.ClientTimeout(total=timeout)
@@ -25,6 +26,12 @@ class AiohttpClient(HttpClient):
         ):
             await answer.read()
         return Reply({k.lower(): v for k, v in answer.headers.items()}, answer.status)
+
+    async def _read_events(self, url: str, stop: bytes) -> None:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            async for part in answer.content.iter_any():
+                if self.arrived(part, stop):
+                    break
 
 
 class AiohttpServer(HttpServer):
@@ -59,6 +66,8 @@ class AiohttpServer(HttpServer):
             await self._until_cancelled()
         if behaviour is Behaviour.STREAMS:
             return await self._streamed(request)
+        if behaviour in (Behaviour.EVENTS, Behaviour.ENDLESS):
+            return await self._events(request, behaviour)
         return web.Response(text="ok", status=STATUS[behaviour])
 
     async def _until_cancelled(self) -> None:
@@ -66,6 +75,15 @@ class AiohttpServer(HttpServer):
             await asyncio.Event().wait()
         finally:
             self._hung_up.set()
+
+    async def _events(self, request: web.Request, behaviour: Behaviour) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for part in EVENTS:
+            await response.write(part)
+        if behaviour is Behaviour.ENDLESS:
+            await self._until_cancelled()
+        return response
 
     async def _streamed(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

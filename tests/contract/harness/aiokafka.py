@@ -1,18 +1,21 @@
 """aiokafka: the producer, and a consumer that is iterated or asked by `getone`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import aiokafka
 from aiokafka.errors import KafkaError
 
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
+from tests.contract.harness.broker import REFUSALS, OnKafka
 
 T = TypeVar("T")
 
 
-class AiokafkaProducer(ProducerHarness):
+class AiokafkaProducer(OnKafka, ProducerHarness):
     library = "aiokafka"
+    refusals = REFUSALS
 
     async def open(self) -> None:
         self._producer = aiokafka.AIOKafkaProducer(bootstrap_servers=self.broker.bootstrap)
@@ -33,8 +36,8 @@ class AiokafkaProducer(ProducerHarness):
         look()
         await acknowledged
 
-    async def send_refused(self, code: int) -> BaseException:
-        self.broker.refuse(code, times=1000)
+    async def send_refused(self, why: str) -> BaseException:
+        self.broker.refuse(why, times=1000)
         producer = aiokafka.AIOKafkaProducer(
             bootstrap_servers=self.broker.bootstrap, request_timeout_ms=300, retry_backoff_ms=50
         )
@@ -46,8 +49,9 @@ class AiokafkaProducer(ProducerHarness):
         raise AssertionError("the broker took the message")
 
 
-class AiokafkaIterated(ConsumerHarness):
+class AiokafkaIterated(OnKafka, LogConsumerHarness):
     library = "aiokafka"
+    dated = 0.001
 
     async def open(self) -> None:
         self.consumer = aiokafka.AIOKafkaConsumer(
@@ -82,10 +86,11 @@ class AiokafkaIterated(ConsumerHarness):
         return function()
 
     async def fail(self, error: Exception) -> None:
-        try:
-            raise error
-        finally:
-            await self.consumer.stop()
+        with suppress(type(error)):
+            try:
+                raise error
+            finally:
+                await self.consumer.stop()
 
     async def rewind(self) -> None:
         await self.consumer.seek_to_beginning()

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import uvicorn
 
-from tests.contract.harness.base import Behaviour, HandlerError, Seen
-from tests.contract.harness.http_server import HttpServer
+from otel_kit.testing.contract.base import EVENTS, Behaviour, HandlerError, Seen
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class AsgiHarness(HttpServer):
@@ -64,3 +64,10 @@ class AsgiHarness(HttpServer):
         for part in (b"one", b"two", b"three"):
             self.seen.append(Seen())
             yield part
+
+    async def events(self, behaviour: str) -> AsyncIterator[bytes]:
+        """An event stream, which may not end."""
+        for part in EVENTS:
+            yield part
+        if behaviour == Behaviour.ENDLESS:
+            await asyncio.Event().wait()

@@ -8,18 +8,20 @@ partition, requests that fail.  kafka-python needs `api_version=API_VERSION` wit
 import ctypes
 import uuid
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import confluent_kafka
 import confluent_kafka.cimpl
 
+from otel_kit.testing.contract.messaging import Broker, Headers
+
 API_VERSION = (2, 3, 0)
-MESSAGE_TOO_LARGE, REQUEST_TIMED_OUT, NETWORK_EXCEPTION = 10, 7, 13
-"""Error codes of the Kafka protocol."""
+REFUSALS = {"MESSAGE_TOO_LARGE": "client_error", "REQUEST_TIMED_OUT": "timeout"}
+"""Errors of the Kafka protocol that the broker can be made to answer with, and their classes."""
+_CODES = {"MESSAGE_TOO_LARGE": 10, "REQUEST_TIMED_OUT": 7, "NETWORK_EXCEPTION": 13}
 
 _PRODUCE = 0
 _PRODUCER = 0
-_Headers = list[tuple[str, bytes | None]]
 
 
 @cache
@@ -35,7 +37,7 @@ def _librdkafka() -> ctypes.CDLL:
     return library
 
 
-class Broker:
+class Kafka(Broker):
     """A cluster of one, and an uninstrumented client of it."""
 
     def __init__(self) -> None:
@@ -65,20 +67,20 @@ class Broker:
         assert not failed
         return name
 
-    def refuse(self, code: int, times: int) -> None:
-        """Answer the next `times` produce requests with this error."""
-        codes = (ctypes.c_int * times)(*[code] * times)
+    def refuse(self, why: str, times: int) -> None:
+        """Answer the next `times` produce requests with this error of the protocol's."""
+        codes = (ctypes.c_int * times)(*[_CODES[why]] * times)
         self._library.rd_kafka_mock_push_request_errors_array(
             self._cluster, ctypes.c_int16(_PRODUCE), ctypes.c_size_t(times), codes
         )
 
-    def deliver(self, topic: str, headers: _Headers, timestamp_ms: int | None = None) -> None:
+    def deliver(self, topic: str, headers: Headers, timestamp_ms: int | None = None) -> None:
         """Put a message into a topic; returns when the broker has it."""
         options = {} if timestamp_ms is None else {"timestamp": timestamp_ms}
         self._producer.produce(topic, b"value", headers=headers, **options)
         assert self._producer.flush(10) == 0
 
-    def received(self, topic: str, count: int) -> list[_Headers]:
+    def received(self, topic: str, count: int) -> list[Headers]:
         """The headers of the first `count` messages of a topic."""
         consumer: Any = confluent_kafka.Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": "unused", "fetch.wait.max.ms": 10}
@@ -93,6 +95,21 @@ class Broker:
 
 
 @cache
-def shared() -> Broker:
+def shared() -> Kafka:
     """The one broker of this process."""
-    return Broker()
+    return Kafka()
+
+
+class OnKafka:
+    """Where the harnesses of Kafka's clients find their broker."""
+
+    transport: ClassVar[str] = "kafka"
+    broker: Kafka
+
+    @classmethod
+    def shared(cls) -> Kafka:
+        return shared()
+
+    @classmethod
+    def alone(cls) -> Kafka:
+        return Kafka()

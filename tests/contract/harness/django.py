@@ -8,18 +8,21 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from otel_kit.hops.event_stream import TYPE
+from otel_kit.testing.contract.base import Behaviour, ServerHarness
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.asgi import AsgiHarness
-from tests.contract.harness.base import Behaviour, ServerHarness
-from tests.contract.harness.peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 from tests.django_project import project
 
 _ROUTE = "do/<str:behaviour>"
 
 
-def _answer(behaviour: str, parts: Any) -> Any:
+def _answer(behaviour: str, harness: Any) -> Any:
     if behaviour == Behaviour.STREAMS:
-        return StreamingHttpResponse(parts)
+        return StreamingHttpResponse(harness.parts())
+    if behaviour in (Behaviour.EVENTS, Behaviour.ENDLESS):
+        return StreamingHttpResponse(harness.events(behaviour), content_type=TYPE)
     return HttpResponse("ok", status=STATUS[Behaviour(behaviour)])
 
 
@@ -48,7 +51,7 @@ class DjangoWsgi(_Project, WsgiHarness):
 
     def handle(self, request: HttpRequest, behaviour: str) -> Any:
         self.asked(behaviour, request.headers, request.META)
-        return _answer(behaviour, self.parts())
+        return _answer(behaviour, self)
 
 
 class DjangoAsgi(_Project, AsgiHarness):
@@ -57,4 +60,4 @@ class DjangoAsgi(_Project, AsgiHarness):
 
     async def handle(self, request: Any, behaviour: str) -> Any:
         await self.asked(behaviour, request.headers, request.scope)
-        return _answer(behaviour, self.parts())
+        return _answer(behaviour, self)

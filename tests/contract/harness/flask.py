@@ -4,8 +4,9 @@ from typing import Any
 
 import flask
 
-from tests.contract.harness.base import Behaviour
-from tests.contract.harness.peer import STATUS
+from otel_kit.hops.event_stream import TYPE
+from otel_kit.testing.contract.base import Behaviour
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.wsgi import WsgiHarness
 
 
@@ -22,4 +23,6 @@ class Flask(WsgiHarness):
         self.asked(behaviour, flask.request.headers, flask.request.environ)
         if behaviour == Behaviour.STREAMS:
             return self.parts()
+        if behaviour in (Behaviour.EVENTS, Behaviour.ENDLESS):
+            return flask.Response(self.events(behaviour), mimetype=TYPE)
         return "ok", STATUS[Behaviour(behaviour)]

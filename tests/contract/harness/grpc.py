@@ -10,7 +10,7 @@ from typing import Any, Self
 import grpc
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from tests.contract.harness.base import (
+from otel_kit.testing.contract.base import (
     Behaviour,
     ClientHarness,
     HandlerError,
@@ -69,7 +69,7 @@ class _Client(ClientHarness):
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((Handlers(self._answer),))
-        self._port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
         with uninstrumented():
             await self._server.start()
         return self
@@ -91,7 +91,7 @@ class _Client(ClientHarness):
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._port}"
+        return f"127.0.0.1:{self.port}"
 
     def native_headers(self, headers: dict[str, str]) -> object:
         return list(headers.items())
@@ -149,13 +149,13 @@ class _Server(ServerHarness):
     unknown = "_OTHER"
     unknown_class = "server_error"
     ok_status = "OK"
-    _port: int
+    port: int
 
     async def request(
         self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
     ) -> Reply:
         metadata = tuple((headers or {}).items())
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{self._port}") as channel:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}") as channel:
             method = f"/{SERVICE}/{behaviour}{path}"
             with uninstrumented():
                 call = channel.unary_stream(method)(behaviour.encode(), metadata=metadata)
@@ -175,7 +175,7 @@ class GrpcSyncServer(_Server):
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor()
         self._server = grpc.server(self._pool, (Handlers(self._answer, self._parts),))
-        self._port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         return self
 
@@ -220,7 +220,7 @@ class GrpcAioServer(_Server):
 
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server(handlers=(Handlers(self._answer, self._parts),))
-        self._port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
         return self
 

@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import kafka
 
-from tests.contract.harness.broker import API_VERSION
-from tests.contract.harness.messaging import ConsumerHarness, ProducerHarness
+from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
+from tests.contract.harness.broker import API_VERSION, REFUSALS, OnKafka
 
 T = TypeVar("T")
 _TIMEOUT = 10
 
 
-class KafkaPythonProducer(ProducerHarness):
+class KafkaPythonProducer(OnKafka, ProducerHarness):
     library = "kafka-python"
+    refusals = REFUSALS
 
     async def open(self) -> None:
         self._producer = await asyncio.to_thread(self._connect)
@@ -51,9 +53,9 @@ class KafkaPythonProducer(ProducerHarness):
 
         await asyncio.to_thread(send)
 
-    async def send_refused(self, code: int) -> BaseException:
+    async def send_refused(self, why: str) -> BaseException:
         def send() -> BaseException:
-            self.broker.refuse(code, times=1)
+            self.broker.refuse(why, times=1)
             with self._connect(retries=0) as producer:
                 try:
                     producer.send(self.topic, b"value").get(_TIMEOUT)
@@ -64,10 +66,11 @@ class KafkaPythonProducer(ProducerHarness):
         return await asyncio.to_thread(send)
 
 
-class KafkaPythonConsumer(ConsumerHarness):
+class KafkaPythonConsumer(OnKafka, LogConsumerHarness):
     """A thread of its own, whose context stays from call to call, iterates the consumer."""
 
     library = "kafka-python"
+    dated = 0.001
 
     async def open(self) -> None:
         self._thread = ThreadPoolExecutor(1)
@@ -123,10 +126,11 @@ class KafkaPythonConsumer(ConsumerHarness):
 
     async def fail(self, error: Exception) -> None:
         def handle() -> None:
-            try:
-                raise error
-            finally:
-                self._consumer.close()
+            with suppress(type(error)):
+                try:
+                    raise error
+                finally:
+                    self._consumer.close()
 
         await self.here(handle)
 

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from otel_kit.hops.event_stream import TYPE
+from otel_kit.testing.contract.base import Behaviour
+from otel_kit.testing.contract.http_peer import STATUS
 from tests.contract.harness.asgi import AsgiHarness
-from tests.contract.harness.base import Behaviour
-from tests.contract.harness.peer import STATUS
 
 
 class _Starlette(AsgiHarness):
@@ -20,6 +21,8 @@ class _Starlette(AsgiHarness):
         await self.asked(behaviour, request.headers, request.scope)
         if behaviour == Behaviour.STREAMS:
             return StreamingResponse(self.parts())
+        if behaviour in (Behaviour.EVENTS, Behaviour.ENDLESS):
+            return StreamingResponse(self.events(behaviour), media_type=TYPE)
         return PlainTextResponse("ok", STATUS[Behaviour(behaviour)])
 
 

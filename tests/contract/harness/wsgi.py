@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.contract.harness.base import Behaviour, HandlerError, Seen
-from tests.contract.harness.http_server import HttpServer
+from otel_kit.testing.contract.base import EVENTS, Behaviour, HandlerError, Seen
+from otel_kit.testing.contract.http_server import HttpServer
 
 
 class _Quiet(WSGIRequestHandler):
@@ -63,3 +63,9 @@ class WsgiHarness(HttpServer):
         for part in (b"one", b"two", b"three"):
             self.seen.append(Seen())
             yield part
+
+    def events(self, behaviour: str) -> Iterator[bytes]:
+        """An event stream, which may not end: a server without eyes learns it by writing."""
+        yield from EVENTS
+        while behaviour == Behaviour.ENDLESS:
+            yield b": still here\n\n"
