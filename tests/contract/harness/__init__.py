@@ -51,6 +51,14 @@ from tests.contract.harness.pika import (
     PikaGet,
     PikaSelect,
 )
+from tests.contract.harness.pulsar import (
+    PulsarAsyncio,
+    PulsarAsyncioProducer,
+    PulsarCallbackProducer,
+    PulsarListener,
+    PulsarProducer,
+    PulsarReceive,
+)
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.sqs import (
@@ -111,6 +119,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     AioPikaProducer,
     PikaBlockingProducer,
     PikaAsyncioProducer,
+    PulsarProducer,
+    PulsarCallbackProducer,
+    PulsarAsyncioProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -134,6 +145,9 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     PikaSelect,
     PikaConsume,
     PikaGet,
+    PulsarReceive,
+    PulsarListener,
+    PulsarAsyncio,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]

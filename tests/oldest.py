@@ -1,0 +1,109 @@
+"""The contract on the oldest versions that the integrations support: `make oldest`.
+
+An environment of them is made by uv, outside the work tree; which versions these are, the
+integrations say.  Those that cannot stand beside the oldest of the others have one of their own.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import Requirement
+
+from collector.stack import cache
+from otel_kit.integrations import CATALOGUE, load
+
+_ROOT: Final = Path(__file__).parent.parent
+_UV: Final = Path(sys.executable).parent / "uv"
+_DAY: Final = "2026-11-20"
+"""What these versions need besides is as new as on this day, and so the same on every day."""
+_TOOLS: Final = (
+    "amqp",
+    "flask-cors",
+    "hypothesis",
+    "moto",
+    "opentelemetry-instrumentation-grpc",
+    "packaging",
+    "pytest",
+    "pytest-asyncio",
+    "pytest-randomly",
+    "pytest-timeout",
+    "pytest-xdist",
+    "uvicorn",
+)
+"""What the tests need besides, as pinned."""
+_CONSEQUENCES: Final = ("werkzeug<3",)
+"""What an old version did not know that it cannot stand: Flask 2.2."""
+_APART: Final[Mapping[str, Sequence[str]]] = {"fastapi": ("starlette",)}
+"""Libraries at their oldest, and those of which they need another version than the oldest."""
+
+
+def main() -> int:
+    """Run pytest, with the arguments that are given, in each environment."""
+    arguments = sys.argv[1:]
+    supported = sorted({load(name).supports for name in CATALOGUE})
+    together = [_any(each) if _name(each) in _APART else each for each in supported]
+    worst = _run(together, arguments)
+    for library, freely in _APART.items():
+        kept = [_any(each) if _name(each) in freely else each for each in supported]
+        worst = max(worst, _run(kept, ["-k", library, *arguments]))
+    return worst
+
+
+def _name(requirement: str) -> str:
+    return Requirement(requirement).name
+
+
+def _any(requirement: str) -> str:
+    """The oldest version that the others can stand."""
+    return f"{_name(requirement)}!=0"
+
+
+def _run(supported: Sequence[str], arguments: Sequence[str]) -> int:
+    python = _python(supported)
+    command = [str(python), "-m", "pytest", "tests/contract", "-p", "no:cacheprovider"]
+    # The warnings are of versions that nobody mends any more.
+    quiet = ["-o", "filterwarnings=", "-n", "2", "--dist", "loadgroup"]
+    return subprocess.run([*command, *quiet, *arguments], cwd=_ROOT, check=False).returncode
+
+
+def _python(supported: Sequence[str]) -> Path:
+    """The interpreter of an environment, made if needed."""
+    requirements = [*supported, *_own(), *_pinned(), *_CONSEQUENCES]
+    about = "\n".join([sys.version, _DAY, *requirements])
+    folder = cache.root() / f"oldest-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
+    if not (folder / "stamp").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _uv("venv", "--python", sys.executable, str(folder))
+        _uv(
+            "pip", "install", "--python", str(folder / "bin" / "python"),
+            "--resolution", "lowest-direct", "--exclude-newer", _DAY, *requirements,
+        )  # fmt: skip
+        (folder / "stamp").touch()
+    return folder / "bin" / "python"
+
+
+def _own() -> list[str]:
+    """The kit's own requirements: their oldest, too."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    return list(project["dependencies"])
+
+
+def _pinned() -> list[str]:
+    lines = (_ROOT / "constraints.txt").read_text().splitlines()
+    return [line for line in lines if line.partition("==")[0] in _TOOLS]
+
+
+def _uv(*arguments: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    subprocess.run([str(_UV), arguments[0], "--quiet", *arguments[1:]], env=environment, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
