@@ -63,7 +63,7 @@ def _classes() -> dict[type[BaseException], ErrorClass | Reader]:
     return known
 
 
-integration = Integration("pulsar", supports="pulsar-client>=3.4,<4", errors=_classes())
+integration = Integration("pulsar", supports="pulsar-client>=3.9,<4", errors=_classes())
 
 
 def _there(*paths: str) -> list[str]:
