@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,28 +41,20 @@ _TOOLS: Final = (
 _CONSEQUENCES: Final = ("werkzeug<3",)
 """What an old version did not know that it cannot stand: Flask 2.2."""
 _APART: Final[Mapping[str, Sequence[str]]] = {"fastapi": ("starlette",)}
-"""Libraries at their oldest, and those of which they need another version than the oldest."""
+"""Libraries whose oldest version asks for another version of these than their oldest."""
 
 
 def main() -> int:
     """Run pytest, with the arguments that are given, in each environment."""
     arguments = sys.argv[1:]
-    supported = sorted({load(name).supports for name in CATALOGUE})
-    together = [_any(each) if _name(each) in _APART else each for each in supported]
-    worst = _run(together, arguments)
-    for library, freely in _APART.items():
-        kept = [_any(each) if _name(each) in freely else each for each in supported]
+    supported = {Requirement(load(name).supports).name: load(name).supports for name in CATALOGUE}
+    newest = _pinned(_APART)
+    together = [each for name, each in supported.items() if name not in _APART]
+    worst = _run([*together, *newest], arguments)
+    for library, others in _APART.items():
+        kept = [each for name, each in supported.items() if name not in others]
         worst = max(worst, _run(kept, ["-k", library, *arguments]))
     return worst
-
-
-def _name(requirement: str) -> str:
-    return Requirement(requirement).name
-
-
-def _any(requirement: str) -> str:
-    """The oldest version that the others can stand."""
-    return f"{_name(requirement)}!=0"
 
 
 def _run(supported: Sequence[str], arguments: Sequence[str]) -> int:
@@ -75,7 +67,7 @@ def _run(supported: Sequence[str], arguments: Sequence[str]) -> int:
 
 def _python(supported: Sequence[str]) -> Path:
     """The interpreter of an environment, made if needed."""
-    requirements = [*supported, *_own(), *_pinned(), *_CONSEQUENCES]
+    requirements = [*sorted(supported), *_own(), *_pinned(_TOOLS), *_CONSEQUENCES]
     about = "\n".join([sys.version, _DAY, *requirements])
     folder = cache.root() / f"oldest-{hashlib.sha256(about.encode()).hexdigest()[:12]}"
     if not (folder / "stamp").exists():
@@ -95,9 +87,9 @@ def _own() -> list[str]:
     return list(project["dependencies"])
 
 
-def _pinned() -> list[str]:
+def _pinned(names: Collection[str]) -> list[str]:
     lines = (_ROOT / "constraints.txt").read_text().splitlines()
-    return [line for line in lines if line.partition("==")[0] in _TOOLS]
+    return [line for line in lines if line.partition("==")[0] in names]
 
 
 def _uv(*arguments: str) -> None:

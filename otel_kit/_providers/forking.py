@@ -43,7 +43,7 @@ class _Forking:
 
     def __init__(self) -> None:
         self.living: WeakSet[Forkable] = WeakSet()
-        self._registered = self._multiprocessing = False
+        self._registered = self._multiprocessing = self._celery = False
 
     def register(self, forkable: Forkable) -> None:
         self.living.add(forkable)
@@ -52,7 +52,11 @@ class _Forking:
             os.register_at_fork(before=self._before, after_in_child=self._in_child)
 
     def _before(self) -> None:
-        """A child of multiprocessing ends by ``os._exit``: it has finalizers of its own."""
+        """Children of multiprocessing and Celery end by ``os._exit``; each has a way to say so."""
+        signals: Any = sys.modules.get("celery.signals")
+        if signals is not None and not self._celery:
+            self._celery = True
+            signals.worker_process_shutdown.connect(self._in_celery, weak=False)
         util: Any = sys.modules.get("multiprocessing.util")
         if util is not None and not self._multiprocessing:
             self._multiprocessing = True
@@ -67,6 +71,9 @@ class _Forking:
 
         # The lowest priority runs last: after the application's own finalizers.
         Finalize(None, self._close, exitpriority=-1000)
+
+    def _in_celery(self, **_: object) -> None:
+        self._close()
 
     def _close(self) -> None:
         for forkable in list(self.living):

@@ -15,7 +15,7 @@ from otel_kit.settings import Settings
 
 _CHECK = "libraries"
 _CLAUSE: Final = re.compile(r"\s*(>=|<)\s*([0-9.]+)\s*")
-_UNSEEN: Final = ("celery", "grpclib")
+_UNSEEN: Final = ("grpclib",)
 """Distributions that cross services, and that no integration knows."""
 
 

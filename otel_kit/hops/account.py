@@ -236,6 +236,8 @@ class Account:
         sent_at = part.sent_at if said.sent_at is None else said.sent_at
         if self.kind is not SpanKind.CONSUMER or sent_at is None or part.kept:
             return
+        if part.due_at is not None:  # whoever was a moment too early has not waited at all
+            sent_at = max(sent_at, min(part.due_at, self.began_at))
         seconds = self.began_at - sent_at
         wait = Wait(client, self.server, part.system, part.destination, part.group, seconds < 0)
         runtime.edges.waited(max(0.0, seconds), wait, context)

@@ -29,3 +29,9 @@ def serving() -> ActiveHop | None:
 def _innermost(kinds: tuple[SpanKind, ...]) -> ActiveHop | None:
     hops = (hop for hop in under_way() if isinstance(hop, ActiveHop))
     return next((hop for hop in hops if hop.kind in kinds), None)
+
+
+def sending() -> bool:
+    """Whether this is within the send of a message: what a library does below it is the same."""
+    innermost = next((hop for hop in under_way() if isinstance(hop, ActiveHop)), None)
+    return innermost is not None and innermost.kind is SpanKind.PRODUCER

@@ -220,3 +220,46 @@ class Attributes(MutableMapping[str, str]):
         """The one that is to go for `name`, of those that matter less."""
         less = self._ranks[self._ranks.index(name) + 1 :] if name in self._ranks else ()
         return next((each for each in reversed(less) if each in self.attributes), None)
+
+
+class Fields(MutableMapping[str, str]):
+    """`{field: value}`, str or bytes: an entry of a Redis stream, which has no headers.
+
+    What is added is said in one more field, `MARK`: whoever reads the entry can take out just that.
+    """
+
+    MARK = "otelkit"
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: dict[Any, Any]) -> None:
+        self._fields = fields
+
+    def added(self, known: Collection[str]) -> list[str]:
+        """Those of the `known` fields that the application did not write, and the mark."""
+        marked = self.get(self.MARK, "").split(",")
+        return [name for name in (*known, self.MARK) if name in (*marked, self.MARK)]
+
+    def _key(self, name: str) -> Any:
+        return name if name in self._fields else name.encode()
+
+    def __getitem__(self, name: str) -> str:
+        if (found := _text(self._fields[self._key(name)])) is None:
+            raise KeyError(name)
+        return found
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if (key := self._key(name)) in self._fields:  # the application's own
+            self._fields[key] = value
+            return
+        marked = self.get(self.MARK)
+        self._fields[name] = value
+        self._fields[self.MARK] = name if marked is None else f"{marked},{name}"
+
+    def __delitem__(self, name: str) -> None:
+        del self._fields[self._key(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for key in list(self._fields) if (name := _text(key)) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

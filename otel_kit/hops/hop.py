@@ -68,6 +68,8 @@ class Hop:
     """Address (`host` or `host:port`) or name of the other side, if the library knows it."""
     attributes: Attributes = field(default_factory=dict)
     sent_at: float | None = None
+    due_at: float | None = None
+    """When a message that was asked to wait was to be handled: the dwell begins then."""
     group: str = ""
     """Consumer group, for messages."""
     links: Sequence[Link] = ()

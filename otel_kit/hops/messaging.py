@@ -208,15 +208,15 @@ def describe(message: object) -> Hop | None:
     if isinstance(message, Hop):
         return message
     try:
-        if isinstance(message, Sequence) and not isinstance(message, tuple(_descriptions)):
-            # Who handles a batch at once does not handle its messages one by one.
-            messages = message.as_one() if isinstance(message, Handed) else message
-            hops = [hop for each in messages if (hop := describe(each)) is not None]
-            return batch(hops) if hops else None
         for ancestor in type(message).__mro__:
             for description in _descriptions.get(ancestor, ()):
                 if (hop := description(message)) is not None:
                     return hop
+        if isinstance(message, Sequence) and not isinstance(message, (str, bytes)):
+            # Who handles a batch at once does not handle its messages one by one.
+            messages = message.as_one() if isinstance(message, Handed) else message
+            hops = [hop for each in messages if (hop := describe(each)) is not None]
+            return batch(hops) if hops else None
     except Exception:  # a description must never stop the handler
         _log.warning("otel_kit cannot describe a %s", type(message).__qualname__, exc_info=True)
         return None

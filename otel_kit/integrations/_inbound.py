@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from inspect import iscoroutine, iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import wrapt
@@ -10,10 +10,8 @@ import wrapt
 from otel_kit.hops import Hop
 from otel_kit.hops.loops import Taken
 from otel_kit.hops.messaging import Handed
+from otel_kit.integrations._guard import Guard
 from otel_kit.integrations._patch import Call
-
-if TYPE_CHECKING:
-    from otel_kit.integrations._shape import Integration
 
 Describe = Callable[..., Hop | None]
 M = TypeVar("M")
@@ -22,7 +20,7 @@ M = TypeVar("M")
 class Loop:
     """`describe(message, consumer)` of what is handed out: the caller's code is the handler."""
 
-    def __init__(self, integration: "Integration", describe: Describe) -> None:
+    def __init__(self, integration: Guard, describe: Describe) -> None:
         self._integration = integration
         self._describe = describe
 
@@ -73,7 +71,7 @@ class OneByOne(Loop):
 class Iterated(Loop):
     """Stands around a function that returns an iterator of messages, asynchronous or not."""
 
-    def __init__(self, integration: "Integration", describe: Describe) -> None:
+    def __init__(self, integration: Guard, describe: Describe) -> None:
         super().__init__(integration, describe)
         self._iterators: WeakSet[_Messages] = WeakSet()
 
@@ -160,7 +158,7 @@ class Handlers:
 
     def __init__(
         self,
-        integration: "Integration",
+        integration: Guard,
         describe: Describe,
         parameter: str,
         ours: Callable[[Any], bool] | None,

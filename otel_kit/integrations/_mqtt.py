@@ -11,8 +11,11 @@ from otel_kit.errors import ErrorClass
 from otel_kit.hops import Hop
 from otel_kit.hops.hop import Outcome
 from otel_kit.hops.messaging import CONVENTION, TEMPLATED
+from otel_kit.integrations._shape import Integration
 from otel_kit.integrations._subjects import pattern, template
 
+SYSTEM = "mqtt"
+integration = Integration("paho-mqtt", supports="paho-mqtt>=1.6,<3")
 _SHARED = "$share/"
 _FILTERS = 1000
 """Of one client; what it subscribes to after that has templates by their looks."""

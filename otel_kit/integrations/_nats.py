@@ -66,6 +66,8 @@ class Delivery(NamedTuple):
         if not message.reply.startswith(_ACK):
             return NO_DELIVERY
         tokens = message.reply.split(".")
+        if len(tokens) < 9 or len(tokens) == 10:
+            return NO_DELIVERY
         start = 2 if len(tokens) == 9 else 4  # since 2.2 a domain and an account come before
         stream, consumer, number, sequence, _, at = tokens[start : start + 6]
         return cls(stream, consumer, int(number), sequence, int(at) / 1e9)

@@ -122,7 +122,7 @@ async def pull(wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
 
 def _pulled(subscription: Any, call: Call) -> None:
     asked = ("subject", "durable", "consumer", "config")  # by either function, in any version
-    said = {name: call[name] for name in asked if name in call}
+    said = {name: call[name] for name in asked if call.takes(name)}
     durable = getattr(said.get("config"), "durable_name", None)
     group = said.get("durable") or said.get("consumer") or durable
     pulled[subscription._sub] = said.get("subject") or "", group or ""  # else its name is made up

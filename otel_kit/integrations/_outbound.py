@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from inspect import iscoroutine, iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.context import get_value
 
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.hops.carriers import Mapped
 from otel_kit.hops.keys import HOP
+from otel_kit.integrations._guard import Guard
 from otel_kit.integrations._patch import Call, Parameters
-
-if TYPE_CHECKING:
-    from otel_kit.integrations._shape import Integration
 
 Verb = Callable[[Hop], ActiveHop]
 _NOTHING: tuple[None, None] = (None, None)
@@ -30,7 +28,7 @@ class Outbound:
 
     def __init__(
         self,
-        integration: "Integration",
+        integration: Guard,
         verb: Verb,
         describe: Callable[[Call], Hop | None],
         *,

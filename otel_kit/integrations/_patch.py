@@ -57,7 +57,7 @@ class Call:
             names = _known[function] = _parameters(wrapped)
         return cls(instance, names, args, kwargs)
 
-    def __contains__(self, name: object) -> bool:
+    def takes(self, name: str) -> bool:
         """Whether the function has a parameter of that name; not all versions of a library do."""
         return name in self._names
 
@@ -82,6 +82,15 @@ class Call:
             self._args = (*self._args[:position], value, *self._args[position + 1 :])
         else:
             self._kwargs = {**self._kwargs, name: value}
+
+    def rest(self, name: str) -> tuple[Any, ...]:
+        """The arguments that `*name` takes."""
+        return self._args[self._names[name][0] :]
+
+    def map_rest(self, name: str, function: Callable[[Any], Any]) -> None:
+        """Replace each of the arguments that `*name` takes."""
+        position, _ = self._names[name]
+        self._args = (*self._args[:position], *map(function, self.rest(name)))
 
     def proceed(self, wrapped: Callable[..., Any]) -> Any:
         return wrapped(*self._args, **self._kwargs)

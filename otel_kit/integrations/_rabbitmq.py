@@ -47,8 +47,12 @@ def message_hop(
     *,
     delivery: object,
     delivery_tag: int | None,
+    request: bool = False,
 ) -> Hop:
-    """A message from a queue (empty if it is not known); `properties` are AMQP's by name."""
+    """A message from a queue (empty if it is not known); `properties` are AMQP's by name.
+
+    `request`: its sender waits for the answer.
+    """
     headers = properties.headers or {}
     temporary = _MADE_UP.match(queue) is not None
     # What it was sent to says more of a temporary queue's messages than that it is one.
@@ -61,6 +65,7 @@ def message_hop(
         sent_at=_sent_at(headers, properties.timestamp),
         message_id=properties.message_id,
         delivery=delivery,
+        request=request,
     )
     known = {
         names.MESSAGING_DESTINATION: way,

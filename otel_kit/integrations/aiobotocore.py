@@ -9,10 +9,5 @@ from otel_kit.integrations import _sqs
 from otel_kit.integrations._shape import Integration
 
 integration = Integration("aiobotocore", supports="aiobotocore>=2.12,<4", errors=_sqs.errors())
-_sqs.declare(
-    integration,
-    "aiobotocore.client:AioBaseClient",
-    "opentelemetry.instrumentation.botocore:AiobotocoreInstrumentor",
-    _sqs.awaited,
-)
+_sqs.declare(integration, "aiobotocore.client:AioBaseClient", _sqs.AIOBOTOCORE, _sqs.awaited)
 integration.describes(dict)(_sqs.handed_out)

@@ -12,13 +12,8 @@ from boto3.resources.base import ServiceResource
 from otel_kit.integrations import _sqs
 from otel_kit.integrations._shape import Integration
 
-integration = Integration("boto3", supports="boto3>=1.34,<2", errors=_sqs.errors())
-_sqs.declare(
-    integration,
-    "botocore.client:BaseClient",
-    "opentelemetry.instrumentation.botocore:BotocoreInstrumentor",
-    _sqs.at_once,
-)
+integration = Integration("boto3", supports="boto3>=1.34.51,<2", errors=_sqs.errors())
+_sqs.declare(integration, "botocore.client:BaseClient", _sqs.BOTO3, _sqs.at_once)
 
 
 @integration.wraps("boto3.resources.action:ServiceAction.__call__")

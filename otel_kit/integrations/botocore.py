@@ -11,20 +11,17 @@ room, `traceparent` comes before `tracestate` and that before `baggage`; where t
 refuses the message with them, it goes out as the application made it, and its span says so
 (`otel_kit.propagation`: missing).
 
-No other service of AWS makes hops here.  OpenTelemetry's `BotocoreInstrumentor` spans each call and
-carries no context through SQS: its spans are beside ours, but for `publish`, which it carries and
-we leave to it.  Depth of a queue costs a request: `otel_kit.watch_queue` asks for it by
+No other service of AWS makes hops here.  Of OpenTelemetry's instrumentors `Boto3SQSInstrumentor` is
+stepped aside for with SQS, `BotocoreInstrumentor` with SNS only: it spans every other call as well,
+and carries no context through SQS, so its spans are beside ours.
+
+The depth of a queue costs a request: `otel_kit.watch_queue` asks for it by a function that calls
 `get_queue_attributes`.
 """
 
 from otel_kit.integrations import _sqs
 from otel_kit.integrations._shape import Integration
 
-integration = Integration("botocore", supports="botocore>=1.34,<2", errors=_sqs.errors())
-_sqs.declare(
-    integration,
-    "botocore.client:BaseClient",
-    "opentelemetry.instrumentation.botocore:BotocoreInstrumentor",
-    _sqs.at_once,
-)
+integration = Integration("botocore", supports="botocore>=1.34.51,<2", errors=_sqs.errors())
+_sqs.declare(integration, "botocore.client:BaseClient", _sqs.BOTO3, _sqs.at_once)
 integration.describes(dict)(_sqs.handed_out)

@@ -18,106 +18,20 @@ the library's to hide, and is not seen here.
 from collections.abc import Sequence
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo, MQTTv5
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.client import Client, MQTTMessage
 
-from otel_kit.hops import ActiveHop, Hop, incoming, outgoing
+from otel_kit.hops import Hop, incoming
 from otel_kit.hops.carriers import Headers
-from otel_kit.hops.envelope import unwrap, wrap
+from otel_kit.hops.envelope import unwrap
 from otel_kit.hops.latest import Latest
-from otel_kit.hops.runtime import enveloped
-from otel_kit.integrations._mqtt import Filters, bounded, reason, refusable, returned
-from otel_kit.integrations._shape import Call, Integration
+from otel_kit.integrations import _mqtt_sending
+from otel_kit.integrations._mqtt import SYSTEM, Filters, bounded, integration
+from otel_kit.integrations._shape import Call
 
-SYSTEM = "mqtt"
-integration = Integration("paho-mqtt", supports="paho-mqtt>=1.6,<3")
+__all__ = ["_mqtt_sending", "integration"]  # it declares its own
+
 filters = Filters()
 _RECEIVED = 1000
-_SENDING = 10_000
-"""Messages that are not acknowledged; the hop of the oldest ends when there are more."""
-
-
-# -- out ----------------------------------------------------------------------------------------
-
-sending: dict[int, tuple[MQTTMessageInfo, ActiveHop]] = {}
-"""By the id of what the library knows them by, which cannot be referred to weakly."""
-
-
-def sent(hop: ActiveHop, info: MQTTMessageInfo) -> None:
-    refusal = returned(int(info.rc))
-    if refusal is not None:
-        hop.status(refusal)
-        hop.end()
-        return
-    sending[id(info)] = info, hop
-    if info._published:  # the network's thread was faster
-        published(info)
-    elif len(sending) > _SENDING:
-        published(next(iter(sending.values()))[0])
-
-
-def begun(hop: ActiveHop, call: Call) -> None:
-    if call.instance._protocol != MQTTv5 and hop.hop.carrier:
-        payload = call["payload"]
-        written = str(payload) if isinstance(payload, (int, float)) else payload  # as it does it
-        call["payload"] = wrap(written, hop.hop.carrier)
-
-
-@integration.sends("paho.mqtt.client:Client.publish", ends=sent, begun=begun, current=False)
-def publish(call: Call) -> Hop | None:
-    client, topic = call.instance, call["topic"]
-    if topic.startswith("$"):
-        return None
-    carrier = _user_properties(call) if client._protocol == MQTTv5 else _envelope(call)
-    broker = f"{client._host}:{client._port}" if client._host else None
-    return refusable(
-        outgoing(SYSTEM, topic, carrier=carrier, broker=broker, template=bounded(topic))
-    )
-
-
-def _user_properties(call: Call) -> Headers | None:
-    """Those of a copy of the message's properties, which takes their place."""
-    given = call["properties"]
-    if not (given is None or isinstance(given, Properties)):
-        return None  # the library's to refuse
-    given = given or Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    copy = object.__new__(type(given))
-    vars(copy).update(vars(given))
-    pairs = list(getattr(copy, "UserProperty", ()))
-    vars(copy)["UserProperty"] = pairs  # by its own way it would copy the list
-    call["properties"] = copy
-    return Headers(pairs)
-
-
-def _envelope(call: Call) -> dict[str, str] | None:
-    """To be put in front of the payload, if the user says so.
-
-    An empty payload takes a retained message away.
-    """
-    payload = call["payload"]
-    written = payload not in (None, "", b"") and isinstance(
-        payload, (str, bytes, bytearray, int, float)
-    )
-    return {} if written and enveloped(SYSTEM, call["topic"]) else None
-
-
-@integration.asks("paho.mqtt.client:Client._do_on_publish")
-def acknowledged(call: Call) -> None:
-    message = call.instance._out_messages.get(call["mid"])
-    refusal = reason(call["reason_code"]) if "reason_code" in call else None  # since 2.0
-    if message is not None and refusal is not None and id(message.info) in sending:
-        sending[id(message.info)][1].status(refusal)
-
-
-@integration.observes("paho.mqtt.client:MQTTMessageInfo._set_as_published")
-def published(info: MQTTMessageInfo, _: object = None) -> None:
-    known = sending.pop(id(info), None)
-    if known is not None:
-        known[1].end()
-
-
-# -- in -----------------------------------------------------------------------------------------
 
 
 @integration.asks("paho.mqtt.client:Client.subscribe")
@@ -132,10 +46,13 @@ def called_back(call: Call) -> None:
 
 @integration.processes("paho.mqtt.client:Client._handle_on_message")
 def handled(client: Client, message: MQTTMessage) -> Hop | None:
-    called: Any = client._on_message_filtered
-    if client.on_message is None and next(called.iter_match(message.topic), None) is None:
+    try:
+        filtered: Any = client._on_message_filtered
+        matching = filtered.iter_match(message.topic)
+    except UnicodeDecodeError:  # such a topic has no name
         return None
-    return received(message, client)
+    called = client.on_message is not None or next(matching, None) is not None
+    return received(message, client) if called else None
 
 
 contexts: Latest[dict[str, str]] = Latest(_RECEIVED)

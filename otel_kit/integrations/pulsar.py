@@ -156,7 +156,8 @@ def handed_out(message: Message, consumer: Any) -> Hop:
 @integration.processes_callback("pulsar:Client.subscribe", parameter="message_listener")
 @integration.processes_callback("pulsar:Client.create_reader", parameter="reader_listener")
 def called_back(client: Any, consumer: Any, message: Message) -> Hop:
-    return handed_out(message, consumer)
+    hop: Hop = handed_out(message, consumer)
+    return hop
 
 
 @integration.wraps("pulsar:Consumer.batch_receive")

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from otel_kit.hops.carriers import BytesPairs, Headers, Mapped, Metadata, Pairs
+from otel_kit.hops.carriers import (
+    Attributes,
+    BytesPairs,
+    Fields,
+    Headers,
+    Mapped,
+    Metadata,
+    Pairs,
+)
 from otel_kit.hops.propagation import Propagator, inbound
 
 
@@ -130,3 +138,67 @@ def test_several_are_read_in_one_pass_as_each_by_itself(view: type[Headers]) -> 
 
     assert headers.some(wanted) == {name: headers[name] for name in wanted if name in headers}
     assert set(headers.some(wanted)) == {"traceparent", "tracestate"}
+
+
+def test_fields_of_an_entry_say_what_was_added() -> None:
+    """A field of the application's is renewed in place; what is added is marked as such."""
+    fields: dict[object, object] = {b"total": b"12", b"tracestate": b"its=own"}
+    view = Fields(fields)
+    view["tracestate"] = "a=b"
+    view["traceparent"] = "00"
+    view["baggage"] = "c=d"
+
+    assert fields == {
+        b"total": b"12",
+        b"tracestate": "a=b",
+        "traceparent": "00",
+        "otelkit": "traceparent,baggage",
+        "baggage": "c=d",
+    }
+    known = ("traceparent", "tracestate", "baggage")
+    assert view.added(known) == ["traceparent", "baggage", "otelkit"]
+    assert sorted(view) == ["baggage", "otelkit", "total", "traceparent", "tracestate"]
+
+
+def test_attributes_are_read_in_either_shape() -> None:
+    """Those of a message, and those in the envelope of a notification; nonsense is absent."""
+    view = Attributes(
+        {
+            "TraceParent": {"DataType": "String", "StringValue": "00"},
+            "tracestate": {"Type": "String", "Value": "a=b"},
+            "baggage": {"DataType": "Binary", "BinaryValue": b"a=b"},
+            "own": "no attribute",
+        }
+    )
+
+    assert (view["traceparent"], view["tracestate"]) == ("00", "a=b")
+    assert (view.get("baggage"), view.get("own"), view.get("absent")) == (None, None, None)
+    assert sorted(view) == ["baggage", "own", "traceparent", "tracestate"]
+    assert len(view) == 4
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("room", [0, 1, 2, 3])
+def test_attributes_are_ten_at_most(order: tuple[int, ...], room: int) -> None:
+    """Whatever is written first, the context comes before what goes with it."""
+    names = ["traceparent", "tracestate", "baggage"]
+    own = {f"own-{number}": {"DataType": "String"} for number in range(10 - room)}
+    view = Attributes(dict(own))
+    for each in order:
+        view[names[each]] = "value"
+
+    assert list(view.attributes)[: len(own)] == list(own)
+    assert set(view.attributes) == {*own, *names[:room]}
+    assert view.lacked_room is (room < 3)
+
+
+def test_an_attribute_is_replaced_where_there_is_no_room() -> None:
+    """A message that is sent on has its context already."""
+    own = {f"own-{number}": {"DataType": "String"} for number in range(9)}
+    view = Attributes({**own, "TRACEPARENT": {"DataType": "String", "StringValue": "old"}})
+    view["traceparent"] = "new"
+    del view["traceparent"]
+
+    assert view.attributes == own
+    with pytest.raises(KeyError):
+        del view["traceparent"]

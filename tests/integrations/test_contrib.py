@@ -31,6 +31,12 @@ from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback, PikaConsume
 from tests.contract.harness.requests import Requests
+from tests.contract.harness.sqs import (
+    AiobotocoreConsumer,
+    AiobotocoreProducer,
+    Boto3Consumer,
+    Boto3Producer,
+)
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 
@@ -140,6 +146,35 @@ async def test_a_message_by_contribs_confluent_client_is_two_edges() -> None:
     assert made_by == {scope("confluent-kafka")}
     assert hops(telemetry, side="producer", server="kafka", operation=f"send {topic}") == 1
     assert hops(telemetry, side="consumer", operation=f"process {topic}") == 1
+    assert hops(telemetry) == 2
+
+
+async def test_a_message_by_contribs_boto3sqs_is_two_edges() -> None:
+    """The calls of AWS that its other instrumentation spans are no hops; the sender is a link."""
+    with bridged("boto3") as telemetry:
+        async with Boto3Producer() as sender, Boto3Consumer(topic=sender.topic) as receiver:
+            await sender.send()
+            await receiver.next()
+            await receiver.here(receiver.handled)
+
+    assert len(telemetry.matching(kind=CLIENT)) == 3
+    assert hops(telemetry, side="producer", operation=f"send {sender.topic}") == 1
+    assert hops(telemetry, side="consumer", operation=f"process {sender.topic}") == 1
+    assert hops(telemetry) == 2
+
+
+async def test_contribs_aiobotocore_leaves_sqs_to_the_kit() -> None:
+    """It carries no context there; its CLIENT spans are beside the kit's own, and are no hops."""
+    with bridged("aiobotocore") as telemetry:
+        sender = AiobotocoreProducer()
+        async with sender, AiobotocoreConsumer(topic=sender.topic) as receiver:
+            await sender.send()
+            await receiver.next()
+
+    produced, consumed = telemetry.span(kind=PRODUCER), telemetry.span(kind=CONSUMER)
+    assert consumed.parent is not None
+    assert consumed.parent.span_id == produced.context.span_id
+    assert len(telemetry.matching(kind=CLIENT)) == 2
     assert hops(telemetry) == 2
 
 

@@ -12,8 +12,24 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from tests.contract.harness.aio_pika import AioPikaIterated, AioPikaProducer
 from tests.contract.harness.aiokafka import AiokafkaGetone, AiokafkaProducer
+from tests.contract.harness.celery import CeleryProducer, CeleryWorker
+from tests.contract.harness.confluent_kafka import ConfluentPolled, ConfluentProducer
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
+from tests.contract.harness.nats import NatsCallback, NatsFetch, NatsProducer, NatsStreamProducer
+from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
 from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback
+from tests.contract.harness.redis import (
+    RedisAsyncProducer,
+    RedisAsyncReader,
+    RedisProducer,
+    RedisReader,
+)
+from tests.contract.harness.sqs import (
+    AiobotocoreConsumer,
+    AiobotocoreProducer,
+    BotocoreConsumer,
+    BotocoreProducer,
+)
 from tests.integrations.legs import Grpc, Http, Leg, Message, Outbox, Webhook
 
 OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)
@@ -28,6 +44,15 @@ def journey() -> list[Leg]:
         Message(KafkaPythonProducer, KafkaPythonConsumer),
         Message(AioPikaProducer, AioPikaIterated),
         Message(PikaBlockingProducer, PikaCallback),
+        Message(ConfluentProducer, ConfluentPolled),
+        Message(NatsProducer, NatsCallback),
+        Message(NatsStreamProducer, NatsFetch),
+        Message(RedisProducer, RedisReader),
+        Message(RedisAsyncProducer, RedisAsyncReader),
+        Message(BotocoreProducer, BotocoreConsumer),
+        Message(AiobotocoreProducer, AiobotocoreConsumer),
+        Message(PahoProducer, PahoConsumer),
+        Message(CeleryProducer, CeleryWorker),
         Outbox(),
         Webhook(),
     ]
@@ -35,7 +60,7 @@ def journey() -> list[Leg]:
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    with capture("tested") as telemetry:
+    with capture("tested", envelopes=["redis"]) as telemetry:
         yield telemetry
 
 

@@ -215,6 +215,18 @@ def test_what_nobody_is_called_for_is_no_hop(
     assert telemetry.spans == []
 
 
+def test_a_topic_that_is_no_text_is_handed_out_all_the_same(telemetry: Telemetry) -> None:
+    """The library calls the callback, which may make of it what it can; it is no hop."""
+    inbox = Inbox()
+    client = new_client()
+    client.on_message = inbox
+    message = mqtt.MQTTMessage(topic=b"\xff")
+    client._handle_on_message(message)
+
+    assert inbox.next() == (message, 0)
+    assert telemetry.spans == []
+
+
 def test_a_retained_message_waited_for_nobody(
     telemetry: Telemetry, server: Mosquitto, topic: str
 ) -> None:

@@ -1,5 +1,6 @@
 """RabbitMQ, a node of its own: nothing of a node that the machine may run is touched."""
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +30,9 @@ class RabbitMQ(Server):
 
     def command(self, program: str) -> Sequence[str]:
         mapper = f"setpriv --pdeathsig KILL epmd -address {HOST} -port {self._mapper}"
-        return ["sh", "-c", f"{mapper} & exec {shlex.quote(program)} </dev/null"]
+        # Also when the tests are killed, and can end nothing any more.
+        orphan = f"while kill -0 {os.getpid()} 2>/dev/null; do sleep 1; done; kill -KILL $$"
+        return ["sh", "-c", f"{mapper} & ({orphan}) & exec {shlex.quote(program)} </dev/null"]
 
     def environment(self) -> Mapping[str, str]:
         folder = self.folder

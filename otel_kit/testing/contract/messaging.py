@@ -98,6 +98,11 @@ class ProducerHarness(_Harness):
     acknowledged: ClassVar[bool] = True
     """Whether a send lasts until the broker has the message, and can be looked at before."""
 
+    @property
+    def operation(self) -> str:
+        """What the telemetry calls a send."""
+        return f"send {self.destination}"
+
     def native_headers(self, headers: Mapping[str, str]) -> Any:
         """The headers object that a user of this library would pass."""
         return as_headers(headers)
@@ -148,6 +153,11 @@ class ConsumerHarness(_Harness):
     ) -> None:
         super().__init__(cluster, topic=topic)
         self.group: str | None = None
+
+    @property
+    def operation(self) -> str:
+        """What the telemetry calls the handling of a message."""
+        return f"process {self.destination}"
 
     async def deliver(
         self, headers: dict[str, str] | Headers | None = None, *, timestamp_ms: int | None = None

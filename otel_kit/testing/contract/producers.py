@@ -212,7 +212,7 @@ async def test_the_edge_has_its_labels_and_no_others(subject: Subject, harness: 
         "server": harness.transport,
         "transport": harness.transport,
         "side": "producer",
-        "operation": f"send {producer.destination}",
+        "operation": producer.operation,
     }
 
 

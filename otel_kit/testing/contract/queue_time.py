@@ -38,7 +38,7 @@ async def test_the_edge_has_its_labels_and_no_others(subject: Subject, harness: 
         "server": "tested",
         "transport": harness.transport,
         "side": "consumer",
-        "operation": f"process {consumer.destination}",
+        "operation": consumer.operation,
     }
 
 

@@ -27,6 +27,7 @@ from tests.contract.harness.breakers import (
     Pybreaker,
     PybreakerBlock,
 )
+from tests.contract.harness.celery import CeleryProducer, CeleryWorker
 from tests.contract.harness.confluent_kafka import ConfluentProducer
 from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
@@ -58,6 +59,11 @@ from tests.contract.harness.pulsar import (
     PulsarListener,
     PulsarProducer,
     PulsarReceive,
+from tests.contract.harness.redis import (
+    RedisAsyncProducer,
+    RedisAsyncReader,
+    RedisProducer,
+    RedisReader,
 )
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
@@ -122,6 +128,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     PulsarProducer,
     PulsarCallbackProducer,
     PulsarAsyncioProducer,
+    RedisProducer,
+    RedisAsyncProducer,
+    CeleryProducer,
 ]
 """Libraries that send messages."""
 CONSUMERS: list[type[ConsumerHarness]] = [
@@ -148,6 +157,9 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     PulsarReceive,
     PulsarListener,
     PulsarAsyncio,
+    RedisReader,
+    RedisAsyncReader,
+    CeleryWorker,
 ]
 """Libraries that receive messages, one harness for each way of handing them out."""
 LOGS = [each for each in CONSUMERS if issubclass(each, LogConsumerHarness)]

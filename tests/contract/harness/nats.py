@@ -247,8 +247,7 @@ class NatsStreamConsumer(NatsConsumer, QueueConsumerHarness):
         self.group = "workers"
 
     async def acknowledge(self) -> None:
-        await self.message.ack()
-        await self.client.flush()
+        await self.message.ack_sync(TIMEOUT)  # `flush` may overtake what `ack` has written
 
     async def give_back(self) -> None:
         await self.message.nak()
@@ -259,7 +258,7 @@ class NatsStreamConsumer(NatsConsumer, QueueConsumerHarness):
         await asyncio.to_thread(self.broker.forget, self.topic, "workers")
 
     async def recover(self) -> None:
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(3 * TIMEOUT):
             await self.reconnected.wait()
             await self.client.flush()
 

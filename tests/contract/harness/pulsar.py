@@ -324,7 +324,11 @@ class PulsarAsyncio(_Consumer):
         await self.consumer.acknowledge(self._message)
 
     async def give_back(self) -> None:
-        await self.consumer.negative_acknowledge(self._message)
+        own = getattr(self.consumer, "negative_acknowledge", None)
+        if own is not None:
+            await own(self._message)
+        else:  # an older one
+            self.consumer._consumer.negative_acknowledge(self._message._message)
 
     async def fail(self, error: Exception) -> None:
         with suppress(type(error)):

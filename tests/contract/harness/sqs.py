@@ -327,6 +327,10 @@ class Boto3Consumer(BotocoreConsumer):
     def _receive(self, count: int, wait: int) -> Any:
         return self._queue.receive_messages(MaxNumberOfMessages=count, WaitTimeSeconds=wait)
 
+    def handled(self) -> None:
+        """As the application says it, seen by whoever watches."""
+        self._client.delete_message(**self.queue, ReceiptHandle=self.handle)
+
     def value(self, message: Any) -> bytes:
         self.handle = message.receipt_handle
         found: str = message.body
