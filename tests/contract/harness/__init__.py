@@ -59,6 +59,7 @@ from tests.contract.harness.pulsar import (
     PulsarListener,
     PulsarProducer,
     PulsarReceive,
+)
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
     RedisAsyncReader,
