@@ -4,6 +4,7 @@ An environment of them is made by uv, outside the work tree; which versions thes
 integrations say.  Those that cannot stand beside the oldest of the others have one of their own.
 """
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -42,18 +43,33 @@ _CONSEQUENCES: Final = ("werkzeug<3",)
 """What an old version did not know that it cannot stand: Flask 2.2."""
 _APART: Final[Mapping[str, Sequence[str]]] = {"fastapi": ("starlette",)}
 """Libraries whose oldest version asks for another version of these than their oldest."""
+_CORE: Final = " or ".join(
+    (
+        "continues",
+        "carries_the_context",
+        "is_a_child_of_the_callers",
+        "an_error",
+        "comes_again",
+        "test_catalogue",
+    )
+)
+"""Each library's hops in both directions, its errors, and that it is put back as it was."""
 
 
 def main() -> int:
     """Run pytest, with the arguments that are given, in each environment."""
-    arguments = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m tests.oldest", description=__doc__)
+    parser.add_argument("-k", default="", metavar="EXPRESSION", help="as pytest's")
+    parser.add_argument("--core", action="store_true", help="one scenario of each kind")
+    told, arguments = parser.parse_known_args()
+    chosen = _CORE if told.core else told.k
     supported = {Requirement(load(name).supports).name: load(name).supports for name in CATALOGUE}
     newest = _pinned(_APART)
     together = [each for name, each in supported.items() if name not in _APART]
-    worst = _run([*together, *newest], arguments)
+    worst = _run([*together, *newest], ["-k", chosen, *arguments])
     for library, others in _APART.items():
         kept = [each for name, each in supported.items() if name not in others]
-        worst = max(worst, _run(kept, ["-k", library, *arguments]))
+        worst = max(worst, _run(kept, ["-k", f"{library} and ({chosen or library})", *arguments]))
     return worst
 
 
