@@ -1,5 +1,6 @@
 """What decoding hands to the store: compressed blocks and what must be indexed of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -23,13 +24,12 @@ class Rejected:
 
 @dataclass(slots=True)
 class TraceSlice:
-    """What one batch says about one trace.  Operations are (service, span name, kind number)."""
+    """What one batch says about one trace."""
 
     started_ns: int
     ended_ns: int
     spans: int = 0
     errors: int = 0
-    operations: set[tuple[str, str, int]] = field(default_factory=set)
 
     def __add__(self, other: "TraceSlice") -> "TraceSlice":
         """What two batches say; a new slice, as a batch whose commit fails is written again."""
@@ -38,7 +38,6 @@ class TraceSlice:
             max(self.ended_ns, other.ended_ns),
             self.spans + other.spans,
             self.errors + other.errors,
-            self.operations | other.operations,
         )
 
 
@@ -72,6 +71,25 @@ class SagaSlice:
     traces: set[bytes] = field(default_factory=set)
     log_blocks: set[int] = field(default_factory=set)
 
+    def __add__(self, other: "SagaSlice") -> "SagaSlice":
+        """What two batches say; a new slice, as those of a trace.  Without their logs."""
+        last = self if self.outcome_ns > other.outcome_ns else other
+        return SagaSlice(
+            min(self.started_ns, other.started_ns),
+            max(self.active_ns, other.active_ns),
+            self.name or other.name,
+            last.outcome,
+            last.outcome_ns,
+            self.compensating or other.compensating,
+            self.retries + other.retries,
+            self.steps + other.steps,
+            self.traces | other.traces,
+        )
+
+    def keep_active(self, ends_ns: Iterable[int]) -> None:
+        """Its traces last to `ends_ns`, also with spans that do not name it."""
+        self.active_ns = max((self.active_ns, *ends_ns))
+
     def saw_step(self, step: StepSeen) -> None:
         """Take in one step."""
         self.steps.append(step)
@@ -84,8 +102,23 @@ class SagaSlice:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Compressed OTLP and the ids of the traces in it."""
+class SpanBlock:
+    """Compressed OTLP and what leads to it.
+
+    ``traces`` are the ids of each service's traces, ``operations`` (service, span name, kind
+    number); the first and the last start are of spans.
+    """
+
+    data: bytes
+    traces: dict[str, set[bytes]]
+    operations: set[tuple[str, str, int]]
+    first_start_ns: int
+    last_start_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogBlock:
+    """Compressed OTLP, how many records are in it and the ids of their traces."""
 
     data: bytes
     trace_ids: frozenset[bytes]
@@ -96,7 +129,7 @@ class Block:
 class TraceBatch:
     """One request's spans, ready to be stored."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[SpanBlock] = field(default_factory=list)
     traces: dict[bytes, TraceSlice] = field(default_factory=dict)
     sagas: dict[str, SagaSlice] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)
@@ -106,6 +139,6 @@ class TraceBatch:
 class LogBatch:
     """One request's log records; a saga's ``log_blocks`` are positions in ``blocks``."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[LogBlock] = field(default_factory=list)
     sagas: dict[str, SagaSlice] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)

@@ -1,27 +1,34 @@
 """Statements about many rows at once: half the time, or less, of one statement for each row."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import chain
 from typing import Any, Final
 
-_PAIRS: Final = 100
+_SIZES: Final = (128, 32, 8, 2, 1)
+"""Rows of one statement: few sizes, so that SQLite compiles few statements."""
 _KEYS: Final = 500
-"""Rows of one statement; SQLite allows 999 parameters at least."""
 
 
-def insert_pairs(
-    connection: sqlite3.Connection, table: str, pairs: Iterable[tuple[object, object]]
-) -> None:
-    """Add rows to a table of two columns; those that are there already stay."""
-    sql, one = f"INSERT OR IGNORE INTO {table} VALUES ", "(?, ?)"
-    many = sql + ",".join([one] * _PAIRS)
-    flat = list(chain.from_iterable(pairs))
-    rest = len(flat) % (2 * _PAIRS)
-    for first in range(0, len(flat) - rest, 2 * _PAIRS):
-        connection.execute(many, flat[first : first + 2 * _PAIRS])
-    last = flat[len(flat) - rest :]
-    connection.executemany(sql + one, zip(last[::2], last[1::2], strict=True))
+def with_rows(
+    connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[object, ...]]
+) -> list[Any]:
+    """Run a statement with ``VALUES {}`` for all of `rows`; gives what it returns, in any order."""
+    returned: list[Any] = []
+    first = 0
+    for size in _SIZES:
+        while len(rows) - first >= size:
+            values = chain.from_iterable(rows[first : first + size])
+            returned += connection.execute(_filled(sql, len(rows[0]), size), list(values))
+            first += size
+    return returned
+
+
+@cache
+def _filled(sql: str, width: int, size: int) -> str:
+    row = f"({','.join('?' * width)})"
+    return sql.format(",".join([row] * size))
 
 
 def with_keys(connection: sqlite3.Connection, sql: str, keys: Sequence[Any]) -> Iterator[Any]:

@@ -31,8 +31,12 @@ MAX_ELEMENTS: Final = 500_000
 empty one takes two bytes in the body and up to 200 in memory."""
 DECODED_AT_ONCE: Final = 2
 """Requests inflated and decoded at the same time; more would not be faster, only larger."""
-BLOCK_SPANS: Final = 128
-"""Spans compressed together: fewer compress badly, more make reading one trace slow."""
+BLOCK_BYTES: Final = 512 * 1024
+"""A request of spans up to this size is compressed as it came; a larger one is split."""
+BLOCK_SPANS: Final = 512
+"""Spans of each part of such a one: fewer compress badly, more make reading one trace slow."""
+BLOCK_RECORDS: Final = 128
+"""Log records compressed together, as they are larger."""
 PENDING_BYTES: Final = 256 * MIB
 """Received and not yet committed; beyond it the sender is told to come back later."""
 PENDING_BATCHES: Final = 512

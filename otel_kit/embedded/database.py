@@ -14,7 +14,7 @@ FILE: Final = "telemetry.db"
 _LOCK: Final = "in-use.lock"
 _APPLICATION_ID: Final = 0x6F746B74
 """Marks a SQLite file as ours ("otkt")."""
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Of the layout in ``schema.sql``."""
 PAGE_BYTES: Final = 8192
 """Larger than SQLite's default, for blocks of some kilobytes."""

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from otel_kit.embedded.config import DECODED_AT_ONCE, PENDING_BYTES
-from otel_kit.embedded.decode import index_logs, index_traces, parse
+from otel_kit.embedded.decode import index_logs, index_traces
 from otel_kit.embedded.decode_json import parse_json
 from otel_kit.embedded.inflate import inflate
 from otel_kit.embedded.metrics.decode import decode_points
@@ -42,7 +42,7 @@ class Signal:
     request: type[Message]
     response: type[Message]
     rejected_field: str
-    decode: Callable[[Any], Any]
+    decode: Callable[[bytes], Any]
 
 
 _COLLECTOR: Final = "opentelemetry.proto.collector"
@@ -93,8 +93,9 @@ class Intake:
         Raises Malformed, TooLarge, UnsupportedMedia or Unavailable; then nothing was stored.
         """
         with self._reserve(len(body)):
-            batch = self._decode(signal, body, encoding, is_json)
-            done = self._store.submit(batch)
+            with self._store.announced():
+                batch = self._decode(signal, body, encoding, is_json)
+                done = self._store.submit(batch)
             try:
                 late = done.result(_COMMIT_TIMEOUT_S)
             except FutureTimeout:
@@ -108,8 +109,9 @@ class Intake:
             raise Unavailable("too much is waiting to be decoded; try again later")
         try:
             plain = inflate(body, encoding, self._max_body)
-            parser = parse_json if is_json else parse
-            return signal.decode(parser(signal.request, plain))
+            if is_json:
+                plain = parse_json(signal.request, plain).SerializeToString()
+            return signal.decode(plain)
         finally:
             self._decoders.release()
 

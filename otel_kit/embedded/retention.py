@@ -10,7 +10,7 @@ from typing import Final
 
 from otel_kit.embedded.config import DATABASE_SHARE, LOG_SHARE
 from otel_kit.embedded.database import PAGE_BYTES
-from otel_kit.embedded.ingest import Counters
+from otel_kit.embedded.ingest import Counters, Ingest
 
 _HIGH_WATER: Final = 0.9
 """Part of the database's share at which dropping begins; the rest is for what arrives meanwhile."""
@@ -50,16 +50,17 @@ class Retention:
     def _pragma(self, name: str) -> int:
         return int(self._connection.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def drop_traces(self, counters: Counters) -> bool:
+    def drop_traces(self, ingest: Ingest) -> bool:
         """Drop one slice of the oldest traces; False when there is none left."""
-        last, spans, traces = self._oldest(self._slice_size(counters))
+        last, spans, traces = self._oldest(self._slice_size(ingest.counters))
         if not traces:
             return False
         for sql in _DROP_TRACES:
             self._connection.execute(sql, (last,))
         sagas = self._rows("DELETE FROM saga_traces WHERE trace <= ? RETURNING saga", last)
-        self._drop_orphan_sagas(sagas)
-        counters.add(spans=-spans, traces=-traces)
+        self._drop_orphan_sagas(sagas, ingest)
+        ingest.counters.add(spans=-spans, traces=-traces)
+        ingest.trace_rows.forget(last)
         return True
 
     def _slice_size(self, counters: Counters) -> int:
@@ -79,7 +80,7 @@ class Retention:
         for sql in _PRUNE_NAMES:
             self._connection.execute(sql)
 
-    def drop_logs(self, counters: Counters) -> bool:
+    def drop_logs(self, ingest: Ingest) -> bool:
         """Drop one slice of the oldest log records; False when there is none left."""
         sql = """SELECT max(id), coalesce(sum(length(data)), 0), coalesce(sum(records), 0)
                  FROM (SELECT id, data, records FROM log_blocks ORDER BY id LIMIT ?)"""
@@ -89,38 +90,38 @@ class Retention:
         self._connection.execute("DELETE FROM log_blocks WHERE id <= ?", (last,))
         self._connection.execute("DELETE FROM trace_logs WHERE block <= ?", (last,))
         sagas = self._rows("DELETE FROM saga_logs WHERE block <= ? RETURNING saga", last)
-        self._drop_orphan_sagas(sagas)
-        counters.add(log_records=-records, log_bytes=-size)
+        self._drop_orphan_sagas(sagas, ingest)
+        ingest.counters.add(log_records=-records, log_bytes=-size)
         return True
 
     def _rows(self, sql: str, last: int) -> set[int]:
         return {row for (row,) in self._connection.execute(sql, (last,))}
 
-    def _drop_orphan_sagas(self, candidates: set[int]) -> None:
+    def _drop_orphan_sagas(self, candidates: set[int], ingest: Ingest) -> None:
         for saga in candidates:
-            gone = self._connection.execute(_DROP_SAGA_IF_ORPHAN, {"saga": saga}).rowcount
-            if gone:
+            for (saga_id,) in self._connection.execute(
+                _DROP_SAGA_IF_ORPHAN, {"saga": saga}
+            ).fetchall():
                 self._connection.execute("DELETE FROM saga_steps WHERE saga = ?", (saga,))
+                ingest.saga_rows.forget(saga_id)
 
 
 _DROP_TRACES: Final = (
     "DELETE FROM traces WHERE id <= ?",
+    "DELETE FROM block_services WHERE block IN (SELECT id FROM blocks WHERE last_trace <= ?)",
+    "DELETE FROM block_operations WHERE block IN (SELECT id FROM blocks WHERE last_trace <= ?)",
     "DELETE FROM blocks WHERE last_trace <= ?",
     "DELETE FROM trace_blocks WHERE trace <= ?",
-    "DELETE FROM trace_services WHERE (service, trace) IN"
-    " (SELECT service, trace FROM trace_services WHERE trace <= ?)",
-    "DELETE FROM trace_operations WHERE (operation, trace) IN"
-    " (SELECT o.operation, o.trace FROM operations p JOIN trace_operations o"
-    "  ON o.operation = p.id AND o.trace <= ?)",
 )
 _PRUNE_NAMES: Final = (
     "DELETE FROM operations"
-    " WHERE NOT EXISTS (SELECT 1 FROM trace_operations WHERE operation = operations.id)",
+    " WHERE NOT EXISTS (SELECT 1 FROM block_operations WHERE operation = operations.id)",
     "DELETE FROM services"
-    " WHERE NOT EXISTS (SELECT 1 FROM trace_services WHERE service = services.id)",
+    " WHERE NOT EXISTS (SELECT 1 FROM block_services WHERE service = services.id)",
 )
 _DROP_SAGA_IF_ORPHAN: Final = """
     DELETE FROM sagas WHERE id = :saga
     AND NOT EXISTS (SELECT 1 FROM saga_traces WHERE saga = :saga)
     AND NOT EXISTS (SELECT 1 FROM saga_logs WHERE saga = :saga)
+    RETURNING saga_id
 """

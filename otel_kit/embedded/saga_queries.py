@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from otel_kit import names
-from otel_kit.embedded import blocks, saga_steps, trace_queries
+from otel_kit.embedded import blocks, saga_rows, saga_steps, trace_queries
 from otel_kit.embedded.config import MAX_ANSWER_SPANS
 from otel_kit.records import LogRecord, SagaDetail, SagaRecord, StateCount
 from otel_kit.step_rules import MAX_STEPS, failed_step, step_now
@@ -133,8 +133,9 @@ def _wheres(query: SagaQuery) -> Iterator[str]:
 
 
 _HAS_SERVICE: Final = """
-    EXISTS (SELECT 1 FROM saga_traces st JOIN trace_services ts ON ts.trace = st.trace
-            JOIN services s ON s.id = ts.service WHERE st.saga = sagas.id AND s.name = :service)"""
+    EXISTS (SELECT 1 FROM saga_traces st JOIN trace_blocks tb ON tb.trace = st.trace
+            WHERE st.saga = sagas.id
+            AND tb.service = (SELECT id FROM services WHERE name = :service))"""
 
 
 def _parameters(query: SagaQuery) -> dict[str, Any]:
@@ -170,7 +171,7 @@ def _saga(connection: sqlite3.Connection, row: tuple[Any, ...], now_ns: int) -> 
         duration_s=max(end - started, 0) / 1e9,
         services=_column(connection, _SERVICES, rowid),
         errors=errors,
-        trace_ids=[trace_id.hex() for trace_id in _column(connection, _TRACE_IDS, rowid)],
+        trace_ids=[id_.hex() for id_ in _column(connection, _TRACE_IDS, rowid)[:MAX_TRACES]],
         active_ns=active,
         retries=max(retries, steps.repeats),
         steps=tuple(steps.rows[-MAX_STEPS:]),
@@ -181,10 +182,11 @@ def _saga(connection: sqlite3.Connection, row: tuple[Any, ...], now_ns: int) -> 
 _ERRORS: Final = """SELECT coalesce(sum(errors), 0) FROM saga_traces JOIN traces t ON t.id = trace
                     WHERE saga = ?"""
 _SERVICES: Final = """SELECT DISTINCT s.name FROM saga_traces st
-    JOIN trace_services ts ON ts.trace = st.trace JOIN services s ON s.id = ts.service
+    JOIN trace_blocks tb ON tb.trace = st.trace JOIN services s ON s.id = tb.service
     WHERE st.saga = ? ORDER BY s.name"""
 _TRACE_IDS: Final = f"""SELECT trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES}"""
+    WHERE saga = ? GROUP BY t.trace_id ORDER BY min(t.started_at), t.trace_id
+    LIMIT {MAX_TRACES + 1}"""
 
 
 def _column(connection: sqlite3.Connection, sql: str, rowid: int) -> list[Any]:
@@ -196,21 +198,17 @@ def detail(connection: sqlite3.Connection, saga_id: str, query: SagaQuery) -> Sa
 
     Spans of those traces that do not name the saga belong to it too.
     """
-    sql = f"SELECT {_COLUMNS} FROM sagas WHERE saga_id = :saga_id"
-    row = connection.execute(sql, {"saga_id": saga_id, **_parameters(query)}).fetchone()
+    rowid = saga_rows.find(connection, saga_id)
+    sql = f"SELECT {_COLUMNS} FROM sagas WHERE id = :id"
+    row = connection.execute(sql, {"id": rowid, **_parameters(query)}).fetchone()
     if row is None:
         return None
-    refs = connection.execute(_TRACE_REFS, (row[0],)).fetchall()
-    traces = trace_queries.read(connection, refs[:MAX_TRACES])
+    trace_ids = _column(connection, _TRACE_IDS, row[0])
+    traces = trace_queries.read(connection, trace_ids[:MAX_TRACES])
     kept = sum(len(trace.spans) for trace in traces)
-    trace_ids = [trace_id for _, trace_id in refs[:MAX_TRACES]]
-    found = logs(connection, trace_ids, saga_id, query.limit)
-    truncated = len(refs) > MAX_TRACES or kept >= MAX_ANSWER_SPANS or len(found) >= query.limit
+    found = logs(connection, trace_ids[:MAX_TRACES], saga_id, query.limit)
+    truncated = len(trace_ids) > MAX_TRACES or kept >= MAX_ANSWER_SPANS or len(found) >= query.limit
     return SagaDetail(_saga(connection, row, query.now_ns), traces, found, truncated)
-
-
-_TRACE_REFS: Final = f"""SELECT t.id, t.trace_id FROM saga_traces JOIN traces t ON t.id = trace
-    WHERE saga = ? ORDER BY t.started_at, t.trace_id LIMIT {MAX_TRACES + 1}"""
 
 
 def logs(
@@ -233,8 +231,8 @@ def _log_blocks(
     for trace_id in trace_ids:
         sql = "SELECT block FROM trace_logs WHERE trace_id = ?"
         seen.update(b for (b,) in connection.execute(sql, (bytes.fromhex(trace_id),)).fetchall())
-    sql = "SELECT block FROM saga_logs JOIN sagas ON id = saga WHERE saga_id = ?"
-    seen.update(block for (block,) in connection.execute(sql, (saga_id,)).fetchall())
+    sql, saga = "SELECT block FROM saga_logs WHERE saga = ?", saga_rows.find(connection, saga_id)
+    seen.update(block for (block,) in connection.execute(sql, (saga,)).fetchall())
     for block in sorted(seen):
         found = connection.execute("SELECT data FROM log_blocks WHERE id = ?", (block,))
         yield from (data for (data,) in found.fetchall())

@@ -11,25 +11,36 @@ CREATE TABLE operations (
     UNIQUE (service, name, kind)
 );
 
+-- About generations see `generations`.  A saga has always one row; a trace has several if it lasts
+-- so long that its first row is forgotten (`trace_rows`).
 CREATE TABLE traces (
-    id INTEGER PRIMARY KEY, trace_id BLOB NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, trace_id BLOB NOT NULL,
     started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,
     spans INTEGER NOT NULL, errors INTEGER NOT NULL
 );
+CREATE INDEX traces_by_trace_id ON traces (generation, trace_id);
 
-CREATE TABLE blocks (id INTEGER PRIMARY KEY, last_trace INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY, last_trace INTEGER NOT NULL,
+    first_start INTEGER NOT NULL, last_start INTEGER NOT NULL, data BLOB NOT NULL
+);
 CREATE INDEX blocks_by_last_trace ON blocks (last_trace);
-CREATE TABLE trace_blocks (trace INTEGER, block INTEGER, PRIMARY KEY (trace, block)) WITHOUT ROWID;
-CREATE TABLE trace_services (service INTEGER, trace INTEGER, PRIMARY KEY (service, trace)) WITHOUT ROWID;
-CREATE INDEX trace_services_by_trace ON trace_services (trace);
-CREATE TABLE trace_operations (operation INTEGER, trace INTEGER, PRIMARY KEY (operation, trace)) WITHOUT ROWID;
+CREATE TABLE trace_blocks (
+    trace INTEGER, service INTEGER, block INTEGER, PRIMARY KEY (trace, service, block)
+) WITHOUT ROWID;
+-- What a search begins with: a block has few services and operations, and many traces.
+CREATE TABLE block_services (service INTEGER, block INTEGER, PRIMARY KEY (service, block)) WITHOUT ROWID;
+CREATE INDEX block_services_by_block ON block_services (block);
+CREATE TABLE block_operations (operation INTEGER, block INTEGER, PRIMARY KEY (operation, block)) WITHOUT ROWID;
+CREATE INDEX block_operations_by_block ON block_operations (block);
 
 CREATE TABLE sagas (
-    id INTEGER PRIMARY KEY, saga_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, generation INTEGER NOT NULL, saga_id TEXT NOT NULL, name TEXT NOT NULL,
     started_at INTEGER NOT NULL, active_at INTEGER NOT NULL,
     outcome TEXT, outcome_at INTEGER NOT NULL, compensating INTEGER NOT NULL,
     retries INTEGER NOT NULL
 );
+CREATE INDEX sagas_by_saga_id ON sagas (generation, saga_id);
 CREATE INDEX sagas_by_start ON sagas (started_at, id);
 CREATE TABLE saga_traces (saga INTEGER, trace INTEGER, PRIMARY KEY (saga, trace)) WITHOUT ROWID;
 CREATE INDEX saga_traces_by_trace ON saga_traces (trace);

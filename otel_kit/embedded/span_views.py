@@ -2,7 +2,8 @@
 
 Python pays for every field it touches, most of all for attributes.  Protobuf reads the same bytes
 by other schemas as well: in `PACKED` a span is bytes, to be stored as they came; in `INDEXED` it
-has only what is indexed, and its attributes are a map, to be looked up instead of gone through.
+has only what is indexed, and its attributes are a map, to be looked up instead of gone through,
+whose values are still encoded.
 On the wire a map is just what OTLP's list of attributes is; of equal keys the last one stays.
 Left out of the map is an attribute with more fields than key and value: traces have none.
 
@@ -61,10 +62,8 @@ def _map_attributes(message: DescriptorProto, full_name: str) -> None:
     entry = message.nested_type.add(name="AttributesEntry")
     entry.options.map_entry = True
     one = FieldDescriptorProto.LABEL_OPTIONAL
-    text, sub = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_MESSAGE
-    any_value = ".opentelemetry.proto.common.v1.AnyValue"
-    entry.field.add(name="key", number=1, label=one, type=text)
-    entry.field.add(name="value", number=2, label=one, type=sub, type_name=any_value)
+    entry.field.add(name="key", number=1, label=one, type=FieldDescriptorProto.TYPE_STRING)
+    entry.field.add(name="value", number=2, label=one, type=FieldDescriptorProto.TYPE_BYTES)
 
 
 def _message(file: FileDescriptorProto, name: str) -> DescriptorProto:

@@ -4,6 +4,7 @@ Writes go through one thread (`writer`); each question sees one snapshot.  Every
 a record of `otel_kit.records`.
 """
 
+import contextlib
 import shutil
 import sqlite3
 import tempfile
@@ -90,6 +91,10 @@ class Store:
     def directory(self) -> Path:
         """Where the data is."""
         return self._data.directory
+
+    def announced(self) -> contextlib.AbstractContextManager[None]:
+        """While a batch is made."""
+        return self._writer.announced()
 
     def submit(self, batch: Batch) -> "Future[Rejected]":
         """Have a batch written; done when committed.  Raises Unavailable, TooLarge."""

@@ -1,7 +1,8 @@
 """The one thread that writes: a bounded queue, batches that share a commit, and housekeeping.
 
 A batch's future is done only when its data is committed, and with SQLite's synchronous=FULL that
-means on disk.  Whatever waits while one commit runs shares the next.
+means on disk.  Whatever waits while one commit runs shares the next, and so does what is just being
+decoded: a commit waits for it a little.
 """
 
 import contextlib
@@ -25,6 +26,8 @@ from otel_kit.embedded.retention import Retention
 
 _HOUSEKEEPING_S: Final = 0.05
 """How long waiting batches are kept back by retention."""
+_GATHER_S: Final = 0.02
+"""How long a commit waits for batches that are being made."""
 _PRUNE_EVERY_S: Final = 60.0
 
 
@@ -57,6 +60,7 @@ class Writer:
         self._retention = Retention(connection, max_size)
         self._queue: queue.Queue[_Pending | None] = queue.Queue(PENDING_BATCHES)
         self._held: _Pending | None = None
+        self._coming, self._coming_lock = 0, threading.Lock()
         self._pruned = time.monotonic()
         self._closed = self._last = False
         self._thread = threading.Thread(target=self._run, name="otel-kit-writer", daemon=True)
@@ -74,6 +78,17 @@ class Writer:
     def counters(self) -> dict[str, int]:
         """Spans, traces, log records and log bytes stored now."""
         return dict(self._ingest.counters.values)
+
+    @contextlib.contextmanager
+    def announced(self) -> Iterator[None]:
+        """While a batch is made: others wait a little, to share the commit with it."""
+        with self._coming_lock:
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._coming_lock:
+                self._coming -= 1
 
     def submit(self, batch: Batch) -> "Future[Rejected]":
         """Have `batch` written; the future gives what the store itself had to reject.
@@ -107,9 +122,10 @@ class Writer:
         if first is None:
             return None
         group, size = [first], first.size()
+        deadline = time.monotonic() + _GATHER_S
         with contextlib.suppress(queue.Empty):
             while len(group) < GROUP_BATCHES:
-                pending = self._queue.get_nowait()
+                pending = self._soon(deadline)
                 if pending is None:
                     self._last = True
                     break
@@ -119,6 +135,12 @@ class Writer:
                     break
                 group.append(pending)
         return group
+
+    def _soon(self, deadline: float) -> _Pending | None:
+        """What is waiting, or until `deadline` what is being made; raises queue.Empty."""
+        if self._coming and not self._queue.qsize():
+            return self._queue.get(timeout=max(deadline - time.monotonic(), 0))
+        return self._queue.get_nowait()
 
     def _write(self, group: list[_Pending]) -> None:
         """Write all in one transaction; if that fails each alone: one must not hurt others."""
@@ -167,7 +189,7 @@ class Writer:
         except BaseException:
             with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._connection.execute("ROLLBACK")
-            self._ingest = Ingest(self._connection)
+            self._ingest.reload()
             raise
 
     def _keep_house(self) -> None:
@@ -189,11 +211,11 @@ class Writer:
             return chore()
 
     def _chore(self) -> Callable[[], bool] | None:
-        retention, counters = self._retention, self._ingest.counters
-        if retention.excess_log_bytes(counters) > 0:
-            return partial(retention.drop_logs, counters)
+        retention, ingest = self._retention, self._ingest
+        if retention.excess_log_bytes(ingest.counters) > 0:
+            return partial(retention.drop_logs, ingest)
         if retention.excess() > 0:
-            return partial(retention.drop_traces, counters)
+            return partial(retention.drop_traces, ingest)
         if retention.file_too_large():
             return retention.shrink
         if time.monotonic() - self._pruned > _PRUNE_EVERY_S:
@@ -203,7 +225,7 @@ class Writer:
     def _prune(self) -> bool:
         self._retention.prune_names()
         self._pruned = time.monotonic()
-        self._ingest = Ingest(self._connection)  # it remembers names
+        self._ingest.reload_names()
         return False
 
 

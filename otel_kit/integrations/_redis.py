@@ -27,7 +27,7 @@ ERRORS: dict[type[BaseException], ErrorClass] = {
         ErrorClass.UNAVAILABLE,
     ),
 }
-integration = Integration("redis", supports="redis>=5,<9", errors=ERRORS)
+integration = Integration("redis", supports="redis>=5.0.1,<9", errors=ERRORS)
 REMEMBERED = 10_000
 _A_TIME = 10**12
 """An id that begins with less is no time in milliseconds: somebody counts by himself."""

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from otel_kit.embedded import decode
 from otel_kit.embedded.config import Config
+from otel_kit.embedded.intake import SIGNALS
 from otel_kit.embedded.store import Store
 from tests.benchmarks import saga_shapes
 from tests.embedded.running import Client, collector
@@ -25,6 +25,7 @@ LIMIT_MS: Final = 300
 _CHUNK: Final = 50
 _RUNS: Final = 5
 _DAYS: Final = 5 * 24 * 3600 * 10**9
+_DECODERS: Final = {signal.request: signal.decode for signal in SIGNALS}
 
 
 def main() -> int:
@@ -49,24 +50,16 @@ def _fill(data: Path, sagas: int) -> float:
     for first in range(0, sagas, _CHUNK):
         numbers = range(first, min(first + _CHUNK, sagas))
         bodies = [
-            (type(request), request.SerializeToString())
+            (_DECODERS[type(request)], request.SerializeToString())
             for request in saga_shapes.requests(numbers, start_ns, every_ns)
         ]
         before = time.process_time()
-        for kind, body in bodies:
-            _take_in(store, kind, body)
+        for decoder, body in bodies:
+            store.submit(decoder(body)).result()
         spent += time.process_time() - before
     spans = store.health().spans
     store.close()
     return spent / spans * 1e6
-
-
-def _take_in(store: Store, kind: Any, body: bytes) -> None:
-    request = decode.parse(kind, body)
-    if isinstance(request, decode.ExportLogsServiceRequest):
-        store.submit(decode.index_logs(request)).result()
-    else:
-        store.submit(decode.index_traces(request)).result()
 
 
 def _measure(client: Client) -> int:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_kit.embedded.decode import parse
 from otel_kit.embedded.decode_json import parse_json
 from otel_kit.embedded.inflate import inflate
 from otel_kit.embedded.intake import SIGNALS
@@ -48,7 +47,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 def test_any_protobuf_bytes_decode_or_are_malformed(signal: Any, body: bytes) -> None:
     """Random and damaged bytes either decode or raise Malformed."""
     with contextlib.suppress(Malformed):
-        signal.decode(parse(signal.request, body))
+        signal.decode(body)
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.path)
@@ -57,7 +56,7 @@ def test_any_protobuf_bytes_decode_or_are_malformed(signal: Any, body: bytes) ->
 def test_any_json_decodes_or_is_malformed(signal: Any, document: Any) -> None:
     """Random JSON made of OTLP's own words either decodes or raises Malformed."""
     with contextlib.suppress(Malformed):
-        signal.decode(parse_json(signal.request, json.dumps(document).encode()))
+        signal.decode(parse_json(signal.request, json.dumps(document).encode()).SerializeToString())
 
 
 @given(body=st.binary(max_size=200))

@@ -12,6 +12,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as pb
 from otel_kit import names
 from otel_kit.embedded import otlp
 from otel_kit.embedded.batches import Rejected
+from otel_kit.embedded.decode import parse
 from otel_kit.embedded.metrics import series, targets, values
 from otel_kit.embedded.metrics.series import Exemplar, Point, SeriesKey
 
@@ -46,10 +47,13 @@ class _Source:
     scope: str
 
 
-def decode_points(request: ExportMetricsServiceRequest) -> PointBatch:
-    """Every usable data point; the others are counted as rejected."""
+def decode_points(body: bytes) -> PointBatch:
+    """Every usable data point of one request; the others are counted as rejected.
+
+    Raises Malformed or TooLarge.
+    """
     batch = PointBatch()
-    for group in request.resource_metrics:
+    for group in parse(ExportMetricsServiceRequest, body).resource_metrics:
         resource = otlp.ResourceView.of(group.resource)
         instance = str(resource.attributes.get(names.SERVICE_INSTANCE_ID) or "")
         for scope_metrics in group.scope_metrics:
