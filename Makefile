@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo demo-stack test stack test-stack contract bench bench-quick check format docs screenshots dashboards lock clean
+.PHONY: help demo demo-stack test stack test-stack contract oldest bench bench-quick check format docs screenshots dashboards lock clean
 
 help:
 	@echo "make demo   run the whole thing here   (ARGS=\"--orders 20 --once\" places 20 orders and exits)"
@@ -12,6 +12,7 @@ help:
 	@echo "make stack  build the real Collector, Jaeger, Prometheus and Kafka into a cache (needs Go and Java)"
 	@echo "make test-stack   the tests that need them"
 	@echo "make contract   the contract suite against the kit and against OpenTelemetry's own, as a table"
+	@echo "make oldest   the contract on the oldest versions that the kit supports   (ARGS=\"-k aiokafka\")"
 	@echo "make bench  what a hop costs, peers side by side, about 15 minutes   (ARGS=\"--work asgi --subjects bare,contrib,otel_kit\")"
 	@echo "make bench-quick   has a hop become dearer than recorded?   (ARGS=--record)"
 	@echo "make check  ruff, mypy --strict, import-linter"
@@ -45,6 +46,10 @@ stack: .venv/stamp
 test-stack: .venv/stamp
 	@$(BIN)/python -m collector.stack
 	$(BIN)/python -m pytest tests/stack --stack -n 2 --dist loadfile $(ARGS)
+
+# In environments of their own, in a cache outside the work tree.
+oldest: .venv/stamp
+	@$(BIN)/python -m tests.oldest $(ARGS)
 
 contract: .venv/stamp
 	$(BIN)/python -m pytest tests/contract -n 2 -q -rfE --subject both $(ARGS)

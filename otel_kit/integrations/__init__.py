@@ -41,6 +41,7 @@ CATALOGUE: Mapping[str, str] = {
     "nats-py": "nats",
     "paho-mqtt": "paho.mqtt.client",
     "pika": "pika",
+    "pulsar": "pulsar",
     "purgatory": "purgatory",
     "pybreaker": "pybreaker",
     "redis": "redis",
@@ -60,6 +61,7 @@ PACKAGES: Mapping[str, str] = {
     "aiohttp-client": "aiohttp",
     "aiohttp-server": "aiohttp",
     "grpc": "grpcio",
+    "pulsar": "pulsar-client",
     "strawberry": "strawberry-graphql",
     "strawberry-asgi": "strawberry-graphql",
 }

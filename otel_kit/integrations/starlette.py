@@ -12,7 +12,7 @@ from otel_kit.integrations._shape import Integration
 
 integration = Integration(
     "starlette",
-    supports="starlette>=1,<2",
+    supports="starlette>=1.7,<2",
     contrib=("opentelemetry.instrumentation.starlette:StarletteInstrumentor",),
 )
 

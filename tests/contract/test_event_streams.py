@@ -7,6 +7,7 @@ from otel_kit import names
 from otel_kit.testing.contract.base import EVENTS, Behaviour
 from otel_kit.testing.contract.http_client import HttpClient
 from otel_kit.testing.contract.http_server import HttpServer
+from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
 from tests.contract.harness import CLIENTS, SERVERS
 
@@ -90,6 +91,7 @@ async def test_an_event_stream_is_one_hop_to_its_end(subject: Subject, harness: 
 
 
 @servers
+@only(lambda harness: harness.sees_hang_ups)
 async def test_a_reader_that_hung_up_has_cancelled_it(subject: Subject, harness: Server) -> None:
     """A stream whose reader goes away is one hop of class `cancelled`, and no error."""
     with subject.record(harness.library) as telemetry:

@@ -127,6 +127,8 @@ class ServerHarness(ABC):
     unknown_class: ClassVar[str]
     """Error class of such a request."""
     ok_status: ClassVar[object]
+    streams: ClassVar[bool] = True
+    """Whether this version of the library can answer in several parts."""
 
     async def settled(self) -> None:  # noqa: B027 - most have nothing to wait for
         """Wait until an abandoned handler has really ended."""

@@ -15,6 +15,8 @@ class HttpServer(ServerHarness):
     ok_status = 200
     event_streams: ClassVar[bool] = True
     """Whether it can answer with server-sent events."""
+    sees_hang_ups: ClassVar[bool] = True
+    """Whether this version of it learns that a reader has gone away."""
     port: int
 
     async def request(

@@ -13,6 +13,7 @@ from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.base import Behaviour, Reply, ServerHarness
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED, from_kit
 from otel_kit.testing.contract.measures import durations
+from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ServerHarness]
@@ -111,6 +112,7 @@ async def test_the_handler_runs_inside_the_span(subject: Subject, harness: Harne
     assert telemetry.span(kind=SERVER).context.span_id == server.seen[0].span.span_id
 
 
+@only(lambda harness: harness.streams)
 async def test_a_streamed_answer_is_inside_the_span_to_its_end(
     subject: Subject, harness: Harness
 ) -> None:

@@ -52,6 +52,14 @@ from tests.contract.harness.pika import (
     PikaGet,
     PikaSelect,
 )
+from tests.contract.harness.pulsar import (
+    PulsarAsyncio,
+    PulsarAsyncioProducer,
+    PulsarCallbackProducer,
+    PulsarListener,
+    PulsarProducer,
+    PulsarReceive,
+)
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
     RedisAsyncReader,
@@ -118,6 +126,9 @@ PRODUCERS: list[type[ProducerHarness]] = [
     AioPikaProducer,
     PikaBlockingProducer,
     PikaAsyncioProducer,
+    PulsarProducer,
+    PulsarCallbackProducer,
+    PulsarAsyncioProducer,
     RedisProducer,
     RedisAsyncProducer,
     CeleryProducer,
@@ -144,6 +155,9 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     PikaSelect,
     PikaConsume,
     PikaGet,
+    PulsarReceive,
+    PulsarListener,
+    PulsarAsyncio,
     RedisReader,
     RedisAsyncReader,
     CeleryWorker,

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from typing import Any, Self
 
+import django
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -55,6 +56,8 @@ class DjangoWsgi(_Project, WsgiHarness):
 
 
 class DjangoAsgi(_Project, AsgiHarness):
+    sees_hang_ups = django.VERSION >= (5,)
+
     def application(self) -> Any:
         return ASGIHandler()
 

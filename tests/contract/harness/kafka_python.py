@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import kafka
@@ -18,6 +18,7 @@ _TIMEOUT = 10
 class KafkaPythonProducer(OnKafka, ProducerHarness):
     library = "kafka-python"
     refusals = REFUSALS
+    unsendable = ("a str, no bytes", Exception)  # each version has another one
 
     async def open(self) -> None:
         self._producer = await asyncio.to_thread(self._connect)
@@ -45,7 +46,7 @@ class KafkaPythonProducer(OnKafka, ProducerHarness):
 
     async def send_and_look(self, look: Callable[[], None]) -> None:
         def send() -> None:
-            with self._connect(linger_ms=60_000) as producer:
+            with closing(self._connect(linger_ms=60_000)) as producer:
                 future = producer.send(self.topic, b"value")
                 look()
                 producer.flush(_TIMEOUT)
@@ -56,7 +57,7 @@ class KafkaPythonProducer(OnKafka, ProducerHarness):
     async def send_refused(self, why: str) -> BaseException:
         def send() -> BaseException:
             self.broker.refuse(why, times=1)
-            with self._connect(retries=0) as producer:
+            with closing(self._connect(retries=0)) as producer:
                 try:
                     producer.send(self.topic, b"value").get(_TIMEOUT)
                 except kafka.errors.KafkaError as error:

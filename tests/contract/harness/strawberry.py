@@ -5,13 +5,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import strawberry
+from strawberry import subscriptions
 from strawberry.asgi import GraphQL
-from strawberry.subscriptions import MULTIPART_SUBSCRIPTION_PROTOCOL
 
 from otel_kit.testing.contract.base import Behaviour, Reply
 from otel_kit.testing.contract.http_peer import STATUS, http_get
 from tests.contract.harness.asgi import AsgiHarness
 
+_IN_PARTS = getattr(subscriptions, "MULTIPART_SUBSCRIPTION_PROTOCOL", None)
+"""A newer Strawberry's."""
 _STREAMS = {"accept": "multipart/mixed;boundary=graphql;subscriptionSpec=1.0"}
 
 
@@ -21,6 +23,7 @@ class StrawberryAsgi(AsgiHarness):
     library = "strawberry-asgi"
     operation = "GET"
     event_streams = False
+    streams = _IN_PARTS is not None
 
     def application(self) -> Any:
         harness = self
@@ -41,13 +44,13 @@ class StrawberryAsgi(AsgiHarness):
                 behaviour = request.query_params.get("behaviour", Behaviour.OK)
                 await harness.asked(behaviour, request.headers, request.scope)
                 response.status_code = STATUS[Behaviour(behaviour)]
-                return {}
+                return {"request": request}
 
             async def get_root_value(self, request: Any) -> Any:
                 return Query()
 
         schema = strawberry.Schema(Query, subscription=Subscription)
-        return Served(schema, subscription_protocols=[MULTIPART_SUBSCRIPTION_PROTOCOL])
+        return Served(schema, subscription_protocols=[_IN_PARTS] if self.streams else [])
 
     async def request(
         self, behaviour: Behaviour, *, headers: dict[str, str] | None = None, path: str = ""
