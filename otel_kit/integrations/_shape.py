@@ -18,7 +18,8 @@ __all__ = ["Call", "Integration", "Undo", "in_order"]
 class Integration(Declarations):
     """What the kit knows of one library.
 
-    `supports` is a requirement specifier; CI tests its oldest and newest version.  `errors` classes
+    `supports` is a requirement specifier: CI tests its newest version, `make oldest` its oldest.
+    `errors` classes
     the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of the library
     (`module:Class`): while one of them is active, every declaration here steps aside.  With
     `prefer="contrib"` the kit activates them at once, or, where that would be too early for the
