@@ -19,12 +19,11 @@ class Integration(Declarations):
     """What the kit knows of one library.
 
     `supports` is a requirement specifier: CI tests its newest version, `make oldest` its oldest.
-    `errors` classes
-    the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of the library
-    (`module:Class`): while one of them is active, every declaration here steps aside.  With
-    `prefer="contrib"` the kit activates them at once, or, where that would be too early for the
-    application, at the first call of the function `contrib_before`.  `native` is the module of the
-    library that makes spans of its own, in versions that have one.
+    `errors` classes the library's exceptions.  `contrib` names OpenTelemetry's own instrumentors of
+    the library (`module:Class`): while one of them is active, every declaration here steps aside.
+    With `prefer="contrib"` the kit activates them at once, or, where that would be too early for
+    the application, at the first call of the function `contrib_before`.  `native` is the module of
+    the library that makes spans of its own, in versions that have one.
     """
 
     def __init__(

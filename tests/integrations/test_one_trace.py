@@ -18,6 +18,7 @@ from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPython
 from tests.contract.harness.nats import NatsCallback, NatsFetch, NatsProducer, NatsStreamProducer
 from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
 from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback
+from tests.contract.harness.pulsar import PulsarProducer, PulsarReceive
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
     RedisAsyncReader,
@@ -53,6 +54,7 @@ def journey() -> list[Leg]:
         Message(AiobotocoreProducer, AiobotocoreConsumer),
         Message(PahoProducer, PahoConsumer),
         Message(CeleryProducer, CeleryWorker),
+        Message(PulsarProducer, PulsarReceive),
         Outbox(),
         Webhook(),
     ]
