@@ -38,6 +38,7 @@ demo-stack: .venv/stamp
 	@$(BIN)/python -m demo.stack $(ARGS)
 
 test: .venv/stamp
+	@$(BIN)/python -m tests.servers
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 stack: .venv/stamp

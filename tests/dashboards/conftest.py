@@ -25,7 +25,7 @@ class Watched:
     prometheus: Prometheus
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Orders flow; the bank loses contexts, every message comes twice, one service is troubled."""
     program("prometheus")

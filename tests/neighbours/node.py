@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collector.stack.process import HOST, Process, free_port
-from tests.servers.fetched import fetched
+from tests.servers.fetched import modules
 
 HERE = Path(__file__).parent / "node"
 
@@ -20,7 +20,7 @@ def service(folder: Path, *, to: str, spans_to: str) -> Iterator[str]:
     environment = {
         "PORT": str(port),
         "NEXT": f"http://{to}",
-        "NODE_PATH": str(_modules()),
+        "NODE_PATH": str(modules(HERE)),
         "OTEL_SERVICE_NAME": "checkout",
         "OTEL_EXPORTER_OTLP_ENDPOINT": spans_to,
         "OTEL_BSP_SCHEDULE_DELAY": "50",
@@ -35,10 +35,3 @@ def service(folder: Path, *, to: str, spans_to: str) -> Iterator[str]:
         yield f"{HOST}:{port}"
     finally:
         node.stop()
-
-
-def _modules() -> Path:
-    """The service's packages, as its lock file says."""
-    files = [HERE / "package.json", HERE / "package-lock.json"]
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    return fetched("node", files, command, "node_modules", ["node", "npm"])

@@ -11,6 +11,22 @@ import pytest
 
 from collector.stack import cache
 
+_SERVERS = Path(__file__).parent
+
+
+def jars(name: str) -> Path:
+    """A server's, as its `pom.xml` in the folder `<name>_server` says."""
+    command = ["mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies"]
+    command += ["-DincludeScope=runtime", "-DoutputDirectory=lib"]
+    return fetched(name, [_SERVERS / f"{name}_server" / "pom.xml"], command, "lib", ["java", "mvn"])
+
+
+def modules(folder: Path) -> Path:
+    """The packages of a Node.js service, as the lock file in its folder says."""
+    files = [folder / "package.json", folder / "package-lock.json"]
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    return fetched("node", files, command, "node_modules", ["node", "npm"])
+
 
 def fetched(
     name: str, files: Sequence[Path], command: Sequence[str], keep: str, needs: Sequence[str]

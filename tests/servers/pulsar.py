@@ -1,16 +1,12 @@
 """A Pulsar broker, from Maven, with what it needs in its own process."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from collector.stack.process import HOST, free_port
 from tests.servers.base import Server
-from tests.servers.fetched import fetched
+from tests.servers.fetched import jars
 
-_POM = Path(__file__).parent / "pulsar_server" / "pom.xml"
-_FETCH = ("mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies")
-_INTO_LIB = ("-DincludeScope=runtime", "-DoutputDirectory=lib")
 _SMALL = ("-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _OPENED = (
     "java.base/java.nio",
@@ -43,7 +39,7 @@ class Pulsar(Server):
         return f"{self.web}/admin/v2/namespaces/public/default"
 
     def command(self, program: str) -> Sequence[str]:
-        jars = fetched("pulsar", [_POM], [*_FETCH, *_INTO_LIB], "lib", ["java", "mvn"])
+        library = jars("pulsar")
         lines = (
             "clusterName=standalone",
             f"brokerServicePort={self.port}",
@@ -63,7 +59,7 @@ class Pulsar(Server):
         opened = [option for each in _OPENED for option in ("--add-opens", f"{each}=ALL-UNNAMED")]
         return [
             program, *_SMALL, *opened, "-Dio.netty.tryReflectionSetAccessible=true",
-            "-cp", f"{jars}/*", "org.apache.pulsar.PulsarStandaloneStarter",
+            "-cp", f"{library}/*", "org.apache.pulsar.PulsarStandaloneStarter",
             "--config", str(configuration), "--no-functions-worker", "--no-stream-storage",
             "--num-bookies", "1", "--bookkeeper-dir", str(self.folder / "bookie"),
             "--metadata-dir", str(self.folder / "metadata"),
