@@ -17,11 +17,15 @@ class Sampler:
     """Calls `sample` at once and then every few seconds, on a daemon thread of its own.
 
     `sample` may block for as long as it likes: it costs its own next samples and nothing else.  It
-    must not raise.  What it calls makes no hops: watching is not part of what is watched.
+    must not raise.  What it calls makes no hops: watching is not part of what is watched.  `ended`
+    is called by the thread when it looks no more: what it has opened, it closes.
     """
 
-    def __init__(self, sample: Callable[[], None], name: str) -> None:
+    def __init__(
+        self, sample: Callable[[], None], name: str, ended: Callable[[], None] = lambda: None
+    ) -> None:
         self._sample = sample
+        self._ended = ended
         self._name = name
         self._thread: Thread | None = None
         self._stopped = Event()
@@ -44,6 +48,7 @@ class Sampler:
         while not stopped.is_set():
             self._sample()
             stopped.wait(interval)
+        self._ended()
 
 
 def on_loop(

@@ -4,6 +4,8 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from threading import local
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, ref
@@ -49,10 +51,10 @@ class _Watching:
 
     def __init__(self) -> None:
         self._consumer: ref[Any] | None = None
-        self._sampler = Sampler(self._sample, "otel_kit watches Celery's queues")
+        self._sampler = Sampler(self._sample, "otel_kit watches Celery's queues", self._disconnect)
         self._pid, self._live = 0, False
         self._interval = 0.0
-        self._connection: Any = None
+        self._own = local()  # a connection is its thread's, and may keep it waiting
         self._said: dict[str, tuple[float, int]] = {}
         self._failed: set[str] = set()
 
@@ -72,7 +74,6 @@ class _Watching:
         self._live = False
         self._sampler.stop()
         self._said.clear()
-        self._disconnect()
 
     def readings(self, now: float) -> Iterable[Reading]:
         oldest = time.monotonic() - STALE_INTERVALS * self._interval
@@ -92,8 +93,6 @@ class _Watching:
             except Exception:  # no broker, no such queue: it costs this sample
                 self._disconnect()
                 self._broke(queue.name)
-        if not self._live:  # stopped meanwhile
-            self._disconnect()
 
     def _broke(self, queue: str) -> None:
         if self._live and queue not in self._failed:
@@ -103,17 +102,18 @@ class _Watching:
 
     def _depth(self, app: Any, queue: str) -> int:
         # A connection of its own: asking for a queue that is not there closes the channel.
-        if self._connection is None:
-            self._connection = app.connection_for_read(connect_timeout=3)
-        channel = self._connection.default_channel
+        if getattr(self._own, "connection", None) is None:
+            self._own.connection = app.connection_for_read(connect_timeout=3)
+        channel = self._own.connection.default_channel
         if hasattr(channel, "_size"):  # where an empty queue is as good as none, as in Redis
             return int(channel._size(queue))
         return int(channel.queue_declare(queue=queue, passive=True).message_count)
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._own.connection = getattr(self._own, "connection", None), None
         if connection is not None:
-            connection.release()
+            with suppress(Exception):  # it is gone in any case
+                connection.release()
 
 
 watching = _Watching()
