@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 import celery
+from celery import signals
 from celery.contrib.testing.worker import start_worker
 from celery.worker import state
 from kombu.exceptions import EncodeError, OperationalError
@@ -22,6 +23,11 @@ from tests.servers.redis import Redis as Server
 
 TASK = "orders.handle"
 _VALUE = "value"
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**_: Any) -> None:
+    """A worker within a test does not set up the logging of the process."""
 
 
 class CeleryBroker(Broker):
