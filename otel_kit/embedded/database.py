@@ -3,10 +3,10 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from otel_kit.embedded.problems import DataUnusable
 
@@ -18,6 +18,18 @@ _VERSION: Final = 3
 """Of the layout in ``schema.sql``."""
 PAGE_BYTES: Final = 8192
 """Larger than SQLite's default, for blocks of some kilobytes."""
+
+
+class WritingConnection(sqlite3.Connection):
+    """Lets others go first before each statement."""
+
+    give_way: Callable[[], None] | None = None
+    """What waits for them."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self.give_way is not None:
+            self.give_way()
+        return super().execute(sql, parameters)
 
 
 class DataDirectory:
@@ -131,10 +143,14 @@ def _open_reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
 
 
-def _open_writer(path: Path, durable: bool, wal_bytes: int) -> sqlite3.Connection:
+def _open_writer(path: Path, durable: bool, wal_bytes: int) -> WritingConnection:
     try:
         connection = sqlite3.connect(
-            path, timeout=10, isolation_level=None, check_same_thread=False
+            path,
+            timeout=10,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=WritingConnection,
         )
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

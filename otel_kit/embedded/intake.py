@@ -108,6 +108,7 @@ class Intake:
         if not self._decoders.acquire(timeout=_DECODE_TIMEOUT_S):
             raise Unavailable("too much is waiting to be decoded; try again later")
         try:
+            self._store.answering.give_way()
             plain = inflate(body, encoding, self._max_body)
             if is_json:
                 plain = parse_json(signal.request, plain).SerializeToString()

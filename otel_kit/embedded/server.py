@@ -61,7 +61,8 @@ class Embedded:
         self.otlp_grpc_port = grpc.port
         receiver = HttpReceiver(intake, config.max_body)
         undo.callback(receiver.close)
-        apps = [(receiver.app, http), (application(self.store), query)]
+        answers = self.store.answering.first(application(self.store))
+        apps: list[tuple[ASGIApp, socket.socket]] = [(receiver.app, http), (answers, query)]
         hosts = (config.host, *config.allowed_hosts)
         undo.callback(_serve([(HostCheck(app, hosts), sock) for app, sock in apps]))
         grpc.start()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from otel_kit.embedded import saga_queries, trace_queries
+from otel_kit.embedded.answering import Answering
 from otel_kit.embedded.batches import Rejected
 from otel_kit.embedded.config import METRIC_SHARE, MIN_SIZE, Config
 from otel_kit.embedded.database import DataDirectory
@@ -75,7 +76,9 @@ class Store:
         directory = config.data or self._temporary
         assert directory is not None  # one of the two is set
         wal_bytes = min(int(config.max_size * _WAL_SHARE), _MAX_WAL)
-        self._data = DataDirectory(directory, durable=config.data is not None, wal_bytes=wal_bytes)
+        self.answering = Answering()
+        self._data = DataDirectory(directory, config.data is not None, wal_bytes)
+        self._data.writer.give_way = self.answering.give_way
         self._metrics = MetricStore(self._data.writer, int(config.max_size * METRIC_SHARE))
         self._writer = Writer(self._data.writer, self._metrics, config.max_size)
         self._writer.start()
