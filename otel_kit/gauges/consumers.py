@@ -6,24 +6,21 @@ because it is paused, stuck in its handler or not asking, the thread asks the br
 ends, by the consumer's own connection.
 """
 
-import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol
-from weakref import ref
 
 from otel_kit._locks import ForkSafeLock
 from otel_kit.gauges.backlog import Backlog, Known
-from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, Readings, combined, readings
-from otel_kit.gauges.sampler import Sampler
+from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, combined
+from otel_kit.gauges.watched import InUse, Watched
 
 Partition = tuple[str, int]
 """Topic and number, or a library's own named tuple of the two."""
 Offsets = Mapping[Partition, int]
 Message = tuple[Partition, int, float | None]
 """A message's partition, offset, and time (seconds since the epoch)."""
-_log = logging.getLogger("otel_kit")
 
 
 class Library(Protocol):
@@ -49,20 +46,17 @@ class Library(Protocol):
         """Asks the broker; may block for some seconds."""
 
 
-class Consumer:
+class Consumer(Watched):
     """One consumer and its partitions' backlogs."""
 
     def __init__(
         self, consumer: object, library: Library, clock: Callable[[], float] = time.time
     ) -> None:
         """`clock` gives seconds since the epoch."""
-        self._consumer = ref(consumer)
+        super().__init__(consumer, "a consumer")
         self._library = library
         self._clock = clock
-        self._pid = os.getpid()
         self._lock = ForkSafeLock()
-        self._interval = 0.0
-        self._sampler = Sampler(self.sample, "otel_kit watches a consumer")
         self._backlogs: dict[Partition, Backlog] = {}
         self._returned_at: float | None = None
         self._whole = True
@@ -87,30 +81,18 @@ class Consumer:
 
     def committed(self, offsets: Offsets | None) -> None:
         """It says that it has handled what is before these offsets, or all it was given."""
-        consumer = self._consumer()
+        consumer = self._subject()
         if offsets is None and consumer is not None:
             known = self._library.partitions(consumer, 0.0)
             offsets = {partition: each.position for partition, each in known.items()}
         kept = {each: at for each, at in self._committed.items() if each in self._backlogs}
         self._committed = {**kept, **(offsets or {})}
 
-    def watches(self, consumer: object) -> bool:
-        """Whether it is that one, not another that had its address before."""
-        return self._consumer() is consumer
-
     # -- a source of readings ---------------------------------------------------------------------
 
-    def start(self, interval: float) -> None:
-        if os.getpid() == self._pid:  # a consumer does not survive a fork
-            self._interval = interval
-            self._sampler.start(interval)
-
-    def stop(self) -> None:
-        self._sampler.stop()
-
     def readings(self, now: float) -> Iterable[Reading]:
-        consumer = self._consumer()
-        if consumer is None or os.getpid() != self._pid:
+        consumer = self._subject()
+        if consumer is None or not self.here:
             return []
         group = self._library.group(consumer) or ""
         oldest = now - STALE_INTERVALS * self._interval
@@ -127,19 +109,12 @@ class Consumer:
                 if not backlog.doubtful(oldest)
             )
 
-    def sample(self) -> None:
-        """Look at the consumer; ask the broker for what the consumer cannot know."""
-        consumer = self._consumer()
-        if consumer is None:
-            self._sampler.stop()
-            return
-        try:
-            with self._lock:
-                old = self._look(consumer, self._clock())
-            if old:
-                self._learn(self._library.ends(consumer, old))
-        except Exception:  # closed meanwhile, no broker: it costs this sample
-            _log.debug("otel_kit cannot look at a consumer", exc_info=True)
+    def look(self, subject: Any) -> None:
+        """Ask the broker for what the consumer cannot know."""
+        with self._lock:
+            old = self._look(subject, self._clock())
+        if old:
+            self._learn(self._library.ends(subject, old))
 
     def _look(self, consumer: Any, now: float) -> list[Partition]:
         """Read the consumer; the partitions whose end it does not know now."""
@@ -174,34 +149,6 @@ class Consumer:
                     self._backlogs[partition].told(end, self._clock())
 
 
-class Consumers:
+def consumers_of(library: Library) -> InUse[Consumer]:
     """The consumers of one library that have been seen and not closed."""
-
-    def __init__(self, library: Library, sources: Readings = readings) -> None:
-        self._library = library
-        self._sources = sources
-        self._seen: dict[int, Consumer] = {}
-
-    def of(self, consumer: object) -> Consumer:
-        """The watched consumer; watched from now on if it is new."""
-        found = self._seen.get(id(consumer))
-        if found is None or not found.watches(consumer):
-            self.forget(consumer)
-            found = self._seen[id(consumer)] = Consumer(consumer, self._library)
-            self._sources.add(found)
-            self._sweep()
-        return found
-
-    def forget(self, consumer: object) -> None:
-        """It was closed: its series end."""
-        self._drop(id(consumer))
-
-    def _drop(self, key: int) -> None:
-        if (found := self._seen.pop(key, None)) is not None:
-            self._sources.drop(found)
-
-    def _sweep(self) -> None:
-        # Not in a finalizer: those run in the garbage collector, in the midst of anything.
-        for key, found in list(self._seen.items()):
-            if found.watches(None):
-                self._drop(key)
+    return InUse(partial(Consumer, library=library))

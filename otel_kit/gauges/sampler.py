@@ -43,6 +43,11 @@ class Sampler:
         """Look no more.  Does not wait for a sample that is under way."""
         self._stopped.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to."""
+        return self._stopped.is_set()
+
     def _run(self, stopped: Event, interval: float) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         while not stopped.is_set():

@@ -4,14 +4,14 @@ from typing import Any
 
 from aio_pika.exceptions import ChannelClosed
 
-from otel_kit.gauges.asked import Asked
+from otel_kit.gauges.connections import Connection
 from otel_kit.gauges.readings import Reading
 from otel_kit.gauges.sampler import on_loop
 from otel_kit.hops.loops import Loops
 from otel_kit.integrations._rabbitmq import PATIENCE, depth
 
 
-def depths(connection: Any, asked: Asked, loops: Loops) -> list[Reading]:
+def depths(connection: Any, asked: Connection, loops: Loops) -> list[Reading]:
     """Over a channel of the kit's own: to ask about a queue that is gone closes the channel."""
     transport = connection.transport
     if transport is None or transport.connection.is_closed:
@@ -21,7 +21,7 @@ def depths(connection: Any, asked: Asked, loops: Loops) -> list[Reading]:
     return found
 
 
-async def _depths(amqp: Any, asked: Asked, loops: Loops) -> list[Reading]:
+async def _depths(amqp: Any, asked: Connection, loops: Loops) -> list[Reading]:
     found: list[Reading] = []
     handled = loops.all_handled()
     channel = await amqp.channel(publisher_confirms=False)

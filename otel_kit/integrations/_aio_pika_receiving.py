@@ -9,7 +9,7 @@ from aio_pika.patterns.rpc import RPC, RPCMessageType
 from aio_pika.queue import QueueIterator
 from aio_pika.robust_queue import RobustQueueIterator
 
-from otel_kit.gauges.asked import Connections
+from otel_kit.gauges import connections as watched
 from otel_kit.hops import Hop
 from otel_kit.integrations._aio_pika import integration, sources
 from otel_kit.integrations._aio_pika_queues import depths
@@ -85,7 +85,7 @@ def _described(message: IncomingMessage, queue: str) -> Hop:
 
 # -- depth --------------------------------------------------------------------------------------
 
-connections = Connections(partial(depths, loops=integration.loops))
+connections = watched.connections(partial(depths, loops=integration.loops))
 
 
 @integration.asks("aio_pika.queue:Queue.consume")

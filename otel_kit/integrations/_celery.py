@@ -1,24 +1,20 @@
 """Where Celery's messages go, and how many wait in the queues that a worker reads."""
 
-import logging
-import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from threading import local
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
-from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, readings
-from otel_kit.gauges.sampler import Sampler
+from otel_kit.gauges.readings import Queue, Reading
+from otel_kit.gauges.watched import Asked, InUse
 
 SYSTEM = "celery"
 _DELAYED = "celery_delayed_"
 _DELAY_BITS = 28
 """Parts of a routing key that say how long a quorum queue's message is to wait."""
 _brokers: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
-_log = logging.getLogger("otel_kit")
 
 
 def destination(exchange: Any, routing_key: Any) -> str:
@@ -46,59 +42,23 @@ def _address(url: Any) -> str | None:
     return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
 
 
-class _Watching:
-    """The queues of the worker of this process, of which there is one."""
+class Worker(Asked):
+    """The queues that the worker of this process reads."""
 
-    def __init__(self) -> None:
-        self._consumer: ref[Any] | None = None
-        self._sampler = Sampler(self._sample, "otel_kit watches Celery's queues", self._disconnect)
-        self._pid, self._live = 0, False
-        self._interval = 0.0
-        self._own = local()  # a connection is its thread's, and may keep it waiting
-        self._said: dict[str, tuple[float, int]] = {}
-        self._failed: set[str] = set()
-
-    def watch(self, consumer: Any) -> None:
+    def __init__(self, consumer: object) -> None:
         """`consumer` is the worker's, and knows its queues."""
-        self._consumer, self._pid, self._live = ref(consumer), os.getpid(), True
-        readings.add(self)
+        super().__init__(consumer, "Celery's queues")
+        self._own = local()  # a connection is its thread's, and may keep it waiting
 
-    # -- a source of readings -------------------------------------------------------------------
-
-    def start(self, interval: float) -> None:
-        if os.getpid() == self._pid:  # the processes of a pool read no queues
-            self._interval = interval
-            self._sampler.start(interval)
-
-    def stop(self) -> None:
-        self._live = False
-        self._sampler.stop()
-        self._said.clear()
-
-    def readings(self, now: float) -> Iterable[Reading]:
-        oldest = time.monotonic() - STALE_INTERVALS * self._interval
-        said = self._said.copy().items() if os.getpid() == self._pid else ()
-        return [
-            Reading(Queue(SYSTEM, queue, ""), depth=depth)
-            for queue, (at, depth) in said
-            if at >= oldest
-        ]
-
-    def _sample(self) -> None:
-        consumer: Any = None if self._consumer is None else self._consumer()
-        tasks = getattr(consumer, "task_consumer", None)
-        for queue in list(getattr(tasks, "queues", ())):
+    def ask(self, subject: Any) -> Iterable[Reading]:
+        for queue in list(getattr(subject.task_consumer, "queues", ())):
             try:
-                self._said[queue.name] = time.monotonic(), self._depth(consumer.app, queue.name)
-            except Exception:  # no broker, no such queue: it costs this sample
-                self._disconnect()
-                self._broke(queue.name)
-
-    def _broke(self, queue: str) -> None:
-        if self._live and queue not in self._failed:
-            self._failed.add(queue)
-            text = "otel_kit cannot read the depth of queue %s (reported once)"
-            _log.warning(text, queue, exc_info=True)
+                depth = self._depth(subject.app, queue.name)
+            except Exception as error:  # no broker, no such queue: it costs this sample
+                self.ended()
+                self.failed(error, f"queue {queue.name}")
+            else:
+                yield Reading(Queue(SYSTEM, queue.name, ""), depth=depth)
 
     def _depth(self, app: Any, queue: str) -> int:
         # A connection of its own: asking for a queue that is not there closes the channel.
@@ -109,11 +69,12 @@ class _Watching:
             return int(channel._size(queue))
         return int(channel.queue_declare(queue=queue, passive=True).message_count)
 
-    def _disconnect(self) -> None:
+    def ended(self) -> None:
         connection, self._own.connection = getattr(self._own, "connection", None), None
         if connection is not None:
             with suppress(Exception):  # it is gone in any case
                 connection.release()
 
 
-watching = _Watching()
+workers = InUse(Worker)
+"""Of which a process has one."""

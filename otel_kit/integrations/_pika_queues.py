@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from otel_kit.gauges.asked import Asked
+from otel_kit.gauges.connections import Connection
 from otel_kit.gauges.readings import Reading
 from otel_kit.hops.loops import Loops
 from otel_kit.integrations._rabbitmq import PATIENCE, depth
@@ -17,7 +17,7 @@ _NO_CHANNEL = SimpleNamespace(is_open=False)
 _answers: WeakKeyDictionary[Any, _Answer] = WeakKeyDictionary()
 
 
-def depths(connection: Any, asked: Asked, loops: Loops) -> list[Reading]:
+def depths(connection: Any, asked: Connection, loops: Loops) -> list[Reading]:
     """Over a channel of the kit's own, when the application next lets the connection do its work.
 
     To ask about a queue that is gone closes the channel.
@@ -33,7 +33,7 @@ def depths(connection: Any, asked: Asked, loops: Loops) -> list[Reading]:
     return [depth(queue, waiting, handled) for queue, waiting in found]
 
 
-def _ask(connection: Any, asked: Asked, answer: _Answer) -> None:
+def _ask(connection: Any, asked: Connection, answer: _Answer) -> None:
     """In the connection's thread, by callbacks, so that nobody waits."""
     found: dict[str, int] = {}
     left = asked.queues

@@ -4,43 +4,33 @@ Redis is asked every few seconds by a thread and over a connection of the kit's 
 client that reads: the client's may be blocked in a read, and its pool may be as small as it needs.
 """
 
-import logging
-import os
 import time
 from collections.abc import Iterable, Iterator
+from threading import local
 from typing import Any
-from weakref import ref
 
 import redis
 from redis.asyncio import SSLConnection as AsyncSSLConnection
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from otel_kit.gauges.readings import STALE_INTERVALS, Queue, Reading, Readings, readings
-from otel_kit.gauges.sampler import Sampler
+from otel_kit.gauges.readings import Queue, Reading
+from otel_kit.gauges.watched import MAX_QUEUES, Asked, InUse
 from otel_kit.integrations._redis import SYSTEM, sent_at, text
 
-MAX_QUEUES = 100
-"""Streams and lists of one client that are watched."""
 _PATIENCE = 3.0
 """Seconds that Redis may take to answer."""
 _KEPT = ("host", "port", "db", "username", "password", "credential_provider")
-_log = logging.getLogger("otel_kit")
 
 
-class Watched:
+class Client(Asked):
     """One client, and what it reads."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = ref(client)
-        self._pid = os.getpid()
+    def __init__(self, client: object) -> None:
+        super().__init__(client, "Redis' queues")
         self._streams: dict[tuple[Any, Any], None] = {}
         self._lists: dict[Any, None] = {}
-        self._sampler = Sampler(self._sample, "otel_kit watches a client of Redis")
-        self._interval = 0.0
-        self._own: Any = None
-        self._said: tuple[float, list[Reading]] = (0.0, [])
-        self._failed = self._live = False
+        self._own = local()  # a connection of the thread that asks, and closes it
 
     def reads(self, streams: Iterable[Any], group: Any) -> None:
         """The client reads these streams as a member of `group`."""
@@ -54,47 +44,14 @@ class Watched:
             if len(self._lists) < MAX_QUEUES:
                 self._lists[each] = None
 
-    def watches(self, client: object) -> bool:
-        """Whether it is that one, not another that had its address before."""
-        return self._client() is client
+    def ask(self, subject: Any) -> Iterable[Reading]:
+        own = getattr(self._own, "client", None) or connected(subject)
+        self._own.client = own
+        return () if own is None else self._found(own)
 
-    # -- a source of readings -------------------------------------------------------------------
-
-    def start(self, interval: float) -> None:
-        if os.getpid() == self._pid:  # after a fork the child's own reads begin anew
-            self._interval, self._live = interval, True
-            self._sampler.start(interval)
-
-    def stop(self) -> None:
-        self._live = False
-        self._sampler.stop()
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        own, self._own = self._own, None
-        if own is not None:
+    def ended(self) -> None:
+        if (own := getattr(self._own, "client", None)) is not None:
             own.close()
-
-    def readings(self, now: float) -> Iterable[Reading]:
-        at, said = self._said
-        fresh = at >= time.monotonic() - STALE_INTERVALS * self._interval
-        return said if fresh and os.getpid() == self._pid else []
-
-    def _sample(self) -> None:
-        client = self._client()
-        if client is None:
-            self.stop()
-            return
-        try:
-            own = self._own = self._own or connected(client)
-            if own is not None:
-                self._said = time.monotonic(), list(self._found(own))
-        except Exception:  # no server, or one that does not let us look
-            if self._live and not self._failed:
-                _log.warning("otel_kit cannot look at Redis' queues (reported once)", exc_info=True)
-                self._failed = True
-        if not self._live:  # stopped meanwhile
-            self._disconnect()
 
     def _found(self, own: Any) -> Iterator[Reading]:
         streams: dict[str, Reading] = {}
@@ -150,34 +107,4 @@ def _lag(reading: Reading) -> float:
     return -1 if reading.lag is None else reading.lag
 
 
-class Watching:
-    """The clients that read, and have not been closed."""
-
-    def __init__(self, sources: Readings = readings) -> None:
-        self._sources = sources
-        self._seen: dict[int, Watched] = {}
-
-    def of(self, client: object) -> Watched:
-        """The watched client; watched from now on if it is new."""
-        found = self._seen.get(id(client))
-        if found is None or not found.watches(client):
-            self._drop(id(client))
-            found = self._seen[id(client)] = Watched(client)
-            self._sources.add(found)
-            for key, each in list(self._seen.items()):
-                if each.watches(None):
-                    self._drop(key)
-        return found
-
-    def forget(self, client: object) -> None:
-        """It was closed: its series end."""
-        found = self._seen.get(id(client))
-        if found is not None and found.watches(client):
-            self._drop(id(client))
-
-    def _drop(self, key: int) -> None:
-        if (found := self._seen.pop(key, None)) is not None:
-            self._sources.drop(found)
-
-
-watching = Watching()
+watching = InUse(Client)

@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord, errors
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from otel_kit.gauges.backlog import Known
-from otel_kit.gauges.consumers import Consumers, Message, Offsets, Partition
+from otel_kit.gauges.consumers import Message, Offsets, Partition, consumers_of
 from otel_kit.gauges.sampler import on_loop
 from otel_kit.hops import Hop
 from otel_kit.integrations._futures import acknowledged
@@ -114,7 +114,7 @@ class Lag:
         return found
 
 
-consumers = Consumers(Lag())
+consumers = consumers_of(Lag())
 
 
 @integration.asks("aiokafka:AIOKafkaConsumer.start")

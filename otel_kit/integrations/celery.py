@@ -31,7 +31,7 @@ from kombu.exceptions import OperationalError as KombuError
 from otel_kit.errors import ErrorClass
 from otel_kit.hops import ActiveHop, Hop, current, incoming, outgoing, send
 from otel_kit.hops.loops import Taken
-from otel_kit.integrations._celery import SYSTEM, broker, destination, watching
+from otel_kit.integrations._celery import SYSTEM, broker, destination, workers
 from otel_kit.integrations._shape import Integration, Undo
 
 integration = Integration(
@@ -59,7 +59,6 @@ def disconnect() -> None:
         # What runs still has to leave its hop, in its own thread.
         if handler is not ends or not _running:
             signal.disconnect(handler)
-    watching.stop()
 
 
 # -- sending --------------------------------------------------------------------------------------
@@ -186,11 +185,11 @@ def _time(eta: Any, utc: Any) -> float | None:
 
 
 def ready(sender: Any, **_: Any) -> None:
-    integration._guarded(watching.watch, sender)
+    integration._guarded(workers.of, sender)
 
 
 def stops(**_: Any) -> None:
-    watching.stop()
+    workers.clear()
 
 
 _HANDLERS: Final[dict[Any, Callable[..., None]]] = {

@@ -28,7 +28,7 @@ from confluent_kafka import KafkaException, Message, cimpl
 from confluent_kafka.error import KeyDeserializationError, ValueDeserializationError
 
 from otel_kit.errors import ErrorClass
-from otel_kit.gauges.consumers import Consumers, Partition
+from otel_kit.gauges.consumers import Partition, consumers_of
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.integrations._confluent import Lag, Polled, Polls, Producers, Record, Report
 from otel_kit.integrations._kafka import RDKAFKA, Groups, record_hop, send_hop
@@ -43,7 +43,7 @@ integration = Integration(
     ),
 )
 groups, producers, polls = Groups(), Producers(), Polls()
-consumers = Consumers(Lag())
+consumers = consumers_of(Lag())
 _PRODUCE = in_order(
     "topic", "value", "key", "partition", "callback", "on_delivery", "timestamp", "headers"
 )

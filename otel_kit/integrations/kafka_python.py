@@ -18,7 +18,7 @@ from kafka import errors
 from kafka.consumer.fetcher import ConsumerRecord
 
 from otel_kit.gauges.backlog import Known
-from otel_kit.gauges.consumers import Consumers, Message, Offsets, Partition
+from otel_kit.gauges.consumers import Message, Offsets, Partition, consumers_of
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.integrations._kafka import (
     BUSY,
@@ -115,7 +115,7 @@ class Lag:
         return found
 
 
-consumers = Consumers(Lag())
+consumers = consumers_of(Lag())
 
 
 @integration.asks("kafka:KafkaConsumer.poll")

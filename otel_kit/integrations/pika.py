@@ -21,7 +21,7 @@ from pika import BasicProperties, exceptions
 from pika.adapters import blocking_connection as blocking
 
 from otel_kit.errors import ErrorClass
-from otel_kit.gauges.asked import Connections
+from otel_kit.gauges import connections as watched
 from otel_kit.hops import Hop
 from otel_kit.hops.latest import Latest
 from otel_kit.integrations._pika_queues import depths
@@ -63,7 +63,7 @@ def _channel(channel: Any) -> Any:
 
 _consumed: WeakKeyDictionary[Any, dict[str, str]] = WeakKeyDictionary()
 """The queues of each channel by the consumer's tag."""
-connections = Connections(partial(depths, loops=integration.loops))
+connections = watched.connections(partial(depths, loops=integration.loops))
 _asked: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """The queue that a channel was last asked for a message of."""
 _deliveries: Latest[tuple[str, Any]] = Latest(1000)
