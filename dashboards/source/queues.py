@@ -37,15 +37,19 @@ _AGE: Final = ((60.0, "orange"), (300.0, "red"))
 """Seconds; a message older than five minutes alerts."""
 
 
-def _depth() -> str:
-    """Each Kafka consumer sees its own partitions; who asks another queue sees all of it."""
-    parts = select(QUEUE_DEPTH.series, *_WATCHED, 'transport="kafka"')
-    whole = select(QUEUE_DEPTH.series, *_WATCHED, 'transport!="kafka"')
+def _messages(series: str) -> str:
+    """Each instance of a consumer group sees its share; without a group each sees all of it."""
+    parts = select(series, *_WATCHED, 'group!=""')
+    whole = select(series, *_WATCHED, 'group=""')
     return f"{by(_QUEUE, parts)} or {by(_QUEUE, whole, 'max')}"
 
 
+def _depth() -> str:
+    return _messages(QUEUE_DEPTH.series)
+
+
 def _lag() -> str:
-    return by(_QUEUE, select(QUEUE_LAG.series, *_WATCHED))
+    return _messages(QUEUE_LAG.series)
 
 
 def _age() -> str:
