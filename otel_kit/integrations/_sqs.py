@@ -12,6 +12,7 @@ from botocore import exceptions
 
 from otel_kit.errors import ErrorClass
 from otel_kit.integrations._shape import Integration
+from otel_kit.integrations._sqs_queues import clients
 from otel_kit.integrations._sqs_receiving import as_resources, handed_out, receiving
 from otel_kit.integrations._sqs_sending import ENTRIES, sending
 from otel_kit.integrations._sqs_words import Steps, is_quiet, quiet
@@ -74,6 +75,7 @@ def declare(
     @integration.asks(f"{client}.close")
     def closed(call: Any) -> None:
         integration.loops.closed(call.instance)
+        clients.forget(call.instance)
 
 
 def _around(integration: Integration, service: str, taken: Taken) -> Taken:

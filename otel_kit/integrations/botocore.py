@@ -15,8 +15,8 @@ No other service of AWS makes hops here.  Of OpenTelemetry's instrumentors `Boto
 stepped aside for with SQS, `BotocoreInstrumentor` with SNS only: it spans every other call as well,
 and carries no context through SQS, so its spans are beside ours.
 
-The depth of a queue costs a request: `otel_kit.watch_queue` asks for it by a function that calls
-`get_queue_attributes`.
+Depth and lag of the queues that a client receives from are asked for every 30 seconds by a
+`GetQueueAttributes` of that client, which AWS counts as a request.
 """
 
 from otel_kit.integrations import _sqs
