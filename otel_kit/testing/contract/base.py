@@ -152,3 +152,9 @@ class ServerHarness(ABC):
 
         Does not raise for an answer that says error; cancelled, it hangs up.
         """
+
+    @classmethod
+    async def once(cls, behaviour: Behaviour, headers: dict[str, str] | None = None) -> Reply:
+        """One request to a fresh server."""
+        async with cls() as server:
+            return await server.request(behaviour, headers=headers)

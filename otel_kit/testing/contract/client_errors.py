@@ -7,24 +7,12 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
-from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.base import Behaviour, ClientHarness
-from otel_kit.testing.contract.measures import durations, error_type
+from otel_kit.testing.contract.measures import called, durations, error_type
 from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ClientHarness]
 CLIENT = SpanKind.CLIENT
-
-
-def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
-    """How many client-side hops with these labels were counted."""
-    return telemetry.count(
-        names.HOP_DURATION,
-        client="tested",
-        side="client",
-        transport=harness.transport,
-        **labels,
-    )
 
 
 @pytest.mark.own
@@ -39,7 +27,7 @@ async def test_a_failure_after_an_answer_counts_for_the_same_server(
             with pytest.raises(harness.timeout_error):
                 await client.request(Behaviour.SILENT, timeout=0.1)
 
-    assert edge(telemetry, harness, server="billing", error_class="timeout") == 1
+    assert called(telemetry, harness, server="billing", error_class="timeout") == 1
 
 
 ERRORS = {
@@ -76,7 +64,7 @@ async def test_an_error_answer_is_classed(
 
     attributes = telemetry.span(kind=CLIENT).attributes or {}
     assert ERRORS[behaviour] == attributes[names.SPAN_ERROR_CLASS]
-    assert edge(telemetry, harness, error_class=ERRORS[behaviour]) == 1
+    assert called(telemetry, harness, error_class=ERRORS[behaviour]) == 1
 
 
 async def refused(client: ClientHarness, behaviour: Behaviour) -> None:

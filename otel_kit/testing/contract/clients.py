@@ -9,23 +9,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, TraceFlags
 
 from otel_kit import names
-from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.base import Behaviour, ClientHarness
+from otel_kit.testing.contract.measures import called
 from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ClientHarness]
 CLIENT = SpanKind.CLIENT
-
-
-def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
-    """How many client-side hops with these labels were counted."""
-    return telemetry.count(
-        names.HOP_DURATION,
-        client="tested",
-        side="client",
-        transport=harness.transport,
-        **labels,
-    )
 
 
 async def test_the_server_gets_the_context_of_the_client_span(
@@ -115,7 +104,7 @@ async def test_server_timing_names_the_server(subject: Subject, harness: Harness
     attributes = telemetry.span(kind=CLIENT).attributes or {}
     assert attributes[names.PEER_NAME] == "billing"
     assert attributes[names.SPAN_SERVER_DURATION] == 0.0125
-    assert edge(telemetry, harness, server="billing", operation=harness.operation) == 1
+    assert called(telemetry, harness, server="billing", operation=harness.operation) == 1
 
 
 @pytest.mark.own
@@ -126,7 +115,7 @@ async def test_an_unnamed_server_is_its_address(subject: Subject, harness: Harne
             await client.request(Behaviour.OK)
             address = client.address
 
-    assert edge(telemetry, harness, server=address) == 1
+    assert called(telemetry, harness, server=address) == 1
 
 
 async def test_the_callers_headers_object_is_not_changed(

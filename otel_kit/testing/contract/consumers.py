@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
@@ -11,7 +10,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing.contract.base import HandlerError
-from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED
+from otel_kit.testing.contract.contexts import (
+    SAMPLED,
+    SPAN_ID,
+    TRACE_ID,
+    UNSAMPLED,
+    current_span_id,
+    numbered,
+)
 from otel_kit.testing.contract.measures import durations
 from otel_kit.testing.contract.messaging import ConsumerHarness
 from otel_kit.testing.contract.only import only
@@ -19,10 +25,6 @@ from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ConsumerHarness]
 CONSUMER = SpanKind.CONSUMER
-
-
-def current_span_id() -> int:
-    return trace.get_current_span().get_span_context().span_id
 
 
 async def test_a_message_continues_the_trace_of_its_sender(
@@ -243,9 +245,3 @@ async def test_fifty_handlers_at_once_do_not_mix(subject: Subject, harness: Harn
     assert set(inside) == set(spans)
     assert sorted(spans.values()) == list(range(1, 51))
     assert telemetry.count(names.HOP_DURATION, side="consumer") == 50
-
-
-def numbered() -> Iterator[dict[str, str]]:
-    """Contexts of fifty traces."""
-    for number in range(1, 51):
-        yield {"traceparent": f"00-{number:032x}-{SPAN_ID:016x}-01"}

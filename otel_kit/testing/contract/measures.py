@@ -4,6 +4,7 @@ from typing import Any
 
 from otel_kit import names
 from otel_kit.testing import Point, Telemetry
+from otel_kit.testing.contract.base import ClientHarness, ServerHarness
 
 _CONVENTIONAL = {
     ("http", "client"): ("http.client.request.duration", "http.client.duration"),
@@ -39,6 +40,21 @@ def durations(telemetry: Telemetry, transport: str, side: str) -> list[Point]:
 def edge(telemetry: Telemetry, transport: str, side: str, **labels: Any) -> int:
     """How many hops with these labels the kit's own histogram counted."""
     return telemetry.count(names.HOP_DURATION, transport=transport, side=side, **labels)
+
+
+def served(telemetry: Telemetry, harness: type[ServerHarness], **labels: Any) -> int:
+    """How many server-side hops with these labels were counted."""
+    return edge(telemetry, harness.transport, "server", server="tested", **labels)
+
+
+def called(telemetry: Telemetry, harness: type[ClientHarness], **labels: Any) -> int:
+    """How many client-side hops with these labels were counted."""
+    return edge(telemetry, harness.transport, "client", client="tested", **labels)
+
+
+def consumed(telemetry: Telemetry, **labels: Any) -> int:
+    """How many messages were counted on the consumer's side, of whatever transport."""
+    return telemetry.count(names.HOP_DURATION, side="consumer", **labels)
 
 
 def error_type(points: list[Point]) -> object:

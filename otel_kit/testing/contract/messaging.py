@@ -15,6 +15,11 @@ def as_headers(context: Mapping[str, str]) -> Headers:
     return [(name, value.encode()) for name, value in context.items()]
 
 
+def named(headers: Headers, name: str) -> list[str]:
+    """The values of the headers of that name."""
+    return [(value or b"").decode() for key, value in headers if key == name]
+
+
 class Broker(ABC):
     """A real broker, and an uninstrumented client of it."""
 

@@ -12,9 +12,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import otel_kit
 from otel_kit import names
-from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.base import HandlerError
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID, from_kit
+from otel_kit.testing.contract.measures import consumed
 from otel_kit.testing.contract.messaging import ConsumerHarness, LogConsumerHarness
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
@@ -28,11 +28,6 @@ Handled = Callable[[Any], None]
 
 def reads_a_log(harness: Harness) -> bool:
     return issubclass(harness, LogConsumerHarness)
-
-
-def consumed(telemetry: Telemetry, **labels: object) -> int:
-    """How many messages were counted on the consumer's side."""
-    return telemetry.count(names.HOP_DURATION, side="consumer", **labels)
 
 
 def failing(record: Any) -> None:

@@ -5,17 +5,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing.contract.measures import edge
-from otel_kit.testing.contract.messaging import Headers, ProducerHarness
+from otel_kit.testing.contract.messaging import ProducerHarness, named
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ProducerHarness]
 PRODUCER = SpanKind.PRODUCER
-
-
-def named(headers: Headers, name: str) -> list[str]:
-    """The values of the headers of that name."""
-    return [(value or b"").decode() for key, value in headers if key == name]
 
 
 @only(lambda harness: harness.headers_are_lists)

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
 from otel_kit import names
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID
 from otel_kit.testing.contract.measures import durations
-from otel_kit.testing.contract.messaging import Headers, ProducerHarness
+from otel_kit.testing.contract.messaging import Headers, ProducerHarness, named
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
 
@@ -20,11 +20,6 @@ positional = only(lambda harness: harness.positional)
 acknowledged = only(lambda harness: harness.acknowledged)
 Harness = type[ProducerHarness]
 PRODUCER = SpanKind.PRODUCER
-
-
-def named(headers: Headers, name: str) -> list[str]:
-    """The values of the headers of that name."""
-    return [(value or b"").decode() for key, value in headers if key == name]
 
 
 def parent_id(headers: Headers) -> int:

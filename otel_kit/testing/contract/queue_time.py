@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
-from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.contexts import SPAN_ID, from_kit
+from otel_kit.testing.contract.measures import consumed
 from otel_kit.testing.contract.messaging import ConsumerHarness
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.own
 Harness = type[ConsumerHarness]
 CONSUMER = SpanKind.CONSUMER
 Handled = Callable[[Any], None]
-
-
-def consumed(telemetry: Telemetry, **labels: object) -> int:
-    """How many messages were counted on the consumer's side."""
-    return telemetry.count(names.HOP_DURATION, side="consumer", **labels)
 
 
 async def test_the_edge_has_its_labels_and_no_others(subject: Subject, harness: Harness) -> None:

@@ -1,13 +1,11 @@
 """The contract of what takes messages from a queue: crashes, refusals, restarts, many at once."""
 
 import asyncio
-from collections.abc import Iterator
 
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 from otel_kit.testing import Telemetry
-from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
+from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, numbered
 from otel_kit.testing.contract.messaging import QueueConsumerHarness, as_headers
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
@@ -16,21 +14,12 @@ Harness = type[QueueConsumerHarness]
 CONSUMER = SpanKind.CONSUMER
 
 
-def span_id() -> int:
-    return trace.get_current_span().get_span_context().span_id
-
-
 def each_of_its_own(telemetry: Telemetry, count: int) -> None:
     """That many hops, each another one below the sender's span, each counted."""
     spans = telemetry.matching(kind=CONSUMER)
     assert len({span.context.span_id for span in spans}) == len(spans) == count
     assert {span.context.trace_id for span in spans} == {TRACE_ID}
     assert {span.parent and span.parent.span_id for span in spans} == {SPAN_ID}
-
-
-def numbered() -> Iterator[dict[str, str]]:
-    for number in range(1, 51):
-        yield {"traceparent": f"00-{number:032x}-{SPAN_ID:016x}-01"}
 
 
 async def test_a_message_comes_again_after_a_crash(subject: Subject, harness: Harness) -> None:

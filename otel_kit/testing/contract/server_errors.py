@@ -6,29 +6,13 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
-from otel_kit.testing import Telemetry
-from otel_kit.testing.contract.base import Behaviour, HandlerError, Reply, ServerHarness
+from otel_kit.testing.contract.base import Behaviour, HandlerError, ServerHarness
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
-from otel_kit.testing.contract.measures import durations
+from otel_kit.testing.contract.measures import durations, served
 from otel_kit.testing.contract.subject import Subject
 
 Harness = type[ServerHarness]
 SERVER = SpanKind.SERVER
-
-
-def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
-    """How many server-side hops with these labels were counted."""
-    return telemetry.count(
-        names.HOP_DURATION, server="tested", side="server", transport=harness.transport, **labels
-    )
-
-
-async def ask(
-    harness: Harness, behaviour: Behaviour, headers: dict[str, str] | None = None
-) -> Reply:
-    """One request to a fresh server."""
-    async with harness() as server:
-        return await server.request(behaviour, headers=headers)
 
 
 ERRORS = {
@@ -44,7 +28,7 @@ async def test_an_error_answer_is_an_error_only_if_it_is_the_servers(
 ) -> None:
     """The span's status is ERROR for what the server got wrong, and not for what its caller did."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, behaviour)
+        await harness.once(behaviour)
 
     assert ERRORS[behaviour][1] is telemetry.span(kind=SERVER).status.status_code
 
@@ -56,18 +40,18 @@ async def test_an_error_answer_is_classed(
 ) -> None:
     """Span and edge have the error's class, one vocabulary over all transports."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, behaviour)
+        await harness.once(behaviour)
 
     error_class, _ = ERRORS[behaviour]
     attributes = telemetry.span(kind=SERVER).attributes or {}
     assert error_class == attributes[names.SPAN_ERROR_CLASS]
-    assert edge(telemetry, harness, error_class=error_class) == 1
+    assert served(telemetry, harness, error_class=error_class) == 1
 
 
 async def test_an_uncaught_exception_is_an_error(subject: Subject, harness: Harness) -> None:
     """An exception nobody caught ends the span as an error, and is recorded once."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.RAISES)
+        await harness.once(Behaviour.RAISES)
 
     span = telemetry.span(kind=SERVER)
     assert StatusCode.ERROR is span.status.status_code
@@ -80,9 +64,9 @@ async def test_an_uncaught_exception_is_an_error(subject: Subject, harness: Harn
 async def test_an_uncaught_exception_is_a_server_error(subject: Subject, harness: Harness) -> None:
     """An exception nobody caught is of class server_error."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.RAISES)
+        await harness.once(Behaviour.RAISES)
 
-    assert edge(telemetry, harness, error_class="server_error") == 1
+    assert served(telemetry, harness, error_class="server_error") == 1
 
 
 async def test_a_handler_whose_caller_hung_up_ends_its_hop(
@@ -126,7 +110,7 @@ async def test_the_edge_of_what_is_not_served_is_one(subject: Subject, harness: 
 
     operations = {p.labels["operation"] for p in telemetry.points(names.HOP_DURATION)}
     assert {harness.unknown} == operations
-    assert edge(telemetry, harness, error_class=harness.unknown_class) == 3
+    assert served(telemetry, harness, error_class=harness.unknown_class) == 3
 
 
 HOSTILE = [
@@ -166,6 +150,6 @@ async def test_a_bad_member_of_ours_does_not_lose_the_trace(
     """A tracestate member that makes no sense leaves the trace as it is."""
     bad = f"otelkit=c:%ff%fe;p:{SPAN_ID:016x};t:zz"
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, {**SAMPLED, "tracestate": bad})
+        await harness.once(Behaviour.OK, {**SAMPLED, "tracestate": bad})
 
     assert telemetry.span(kind=SERVER).context.trace_id == TRACE_ID

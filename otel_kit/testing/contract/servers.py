@@ -9,10 +9,9 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
-from otel_kit.testing import Telemetry
-from otel_kit.testing.contract.base import Behaviour, Reply, ServerHarness
+from otel_kit.testing.contract.base import Behaviour, ServerHarness
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, UNSAMPLED, from_kit
-from otel_kit.testing.contract.measures import durations
+from otel_kit.testing.contract.measures import durations, served
 from otel_kit.testing.contract.only import only
 from otel_kit.testing.contract.subject import Subject
 
@@ -20,27 +19,12 @@ Harness = type[ServerHarness]
 SERVER = SpanKind.SERVER
 
 
-def edge(telemetry: Telemetry, harness: Harness, **labels: object) -> int:
-    """How many server-side hops with these labels were counted."""
-    return telemetry.count(
-        names.HOP_DURATION, server="tested", side="server", transport=harness.transport, **labels
-    )
-
-
-async def ask(
-    harness: Harness, behaviour: Behaviour, headers: dict[str, str] | None = None
-) -> Reply:
-    """One request to a fresh server."""
-    async with harness() as server:
-        return await server.request(behaviour, headers=headers)
-
-
 async def test_the_server_span_continues_the_callers_trace(
     subject: Subject, harness: Harness
 ) -> None:
     """The SERVER span is a child of the span that the headers name."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, SAMPLED)
+        await harness.once(Behaviour.OK, SAMPLED)
 
     span = telemetry.span(kind=SERVER)
     assert span.parent is not None
@@ -50,7 +34,7 @@ async def test_the_server_span_continues_the_callers_trace(
 async def test_a_request_makes_exactly_one_span(subject: Subject, harness: Harness) -> None:
     """One SERVER span with the operation as its name, and no span for its parts."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK)
+        await harness.once(Behaviour.OK)
 
     assert [harness.operation] == [span.name for span in telemetry.spans]
 
@@ -58,7 +42,7 @@ async def test_a_request_makes_exactly_one_span(subject: Subject, harness: Harne
 async def test_a_request_without_context_starts_a_trace(subject: Subject, harness: Harness) -> None:
     """Without headers the SERVER span is a root."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK)
+        await harness.once(Behaviour.OK)
 
     assert telemetry.span(kind=SERVER).parent is None
 
@@ -69,9 +53,9 @@ async def test_a_request_without_context_is_counted_as_lost(
 ) -> None:
     """Without headers the edge's client is unknown, and the loss is counted."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK)
+        await harness.once(Behaviour.OK)
 
-    assert edge(telemetry, harness, client="unknown", operation=harness.operation) == 1
+    assert served(telemetry, harness, client="unknown", operation=harness.operation) == 1
     assert telemetry.count(names.PROPAGATION_MESSAGES, result="missing", server="tested") == 1
 
 
@@ -89,7 +73,7 @@ async def test_an_unsampled_parent_is_respected(subject: Subject, harness: Harne
 async def test_metrics_do_not_depend_on_sampling(subject: Subject, harness: Harness) -> None:
     """An unsampled request counts for its edge all the same."""
     with subject.record(harness.library, sampler=DEFAULT_ON) as telemetry:
-        await ask(harness, Behaviour.OK, UNSAMPLED)
+        await harness.once(Behaviour.OK, UNSAMPLED)
 
     assert [p.count for p in durations(telemetry, harness.transport, "server")] == [1]
 
@@ -98,9 +82,9 @@ async def test_metrics_do_not_depend_on_sampling(subject: Subject, harness: Harn
 async def test_edges_do_not_depend_on_sampling(subject: Subject, harness: Harness) -> None:
     """The pair of services is counted, whether or not its trace is kept."""
     with subject.record(harness.library, sampler=DEFAULT_ON) as telemetry:
-        await ask(harness, Behaviour.OK, UNSAMPLED)
+        await harness.once(Behaviour.OK, UNSAMPLED)
 
-    assert edge(telemetry, harness) == 1
+    assert served(telemetry, harness) == 1
 
 
 async def test_the_handler_runs_inside_the_span(subject: Subject, harness: Harness) -> None:
@@ -139,9 +123,9 @@ async def test_baggage_reaches_the_handler(subject: Subject, harness: Harness) -
 async def test_the_caller_is_named_by_its_tracestate(subject: Subject, harness: Harness) -> None:
     """The edge's client is the service that our tracestate member names."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, from_kit("web"))
+        await harness.once(Behaviour.OK, from_kit("web"))
 
-    assert edge(telemetry, harness, client="web", operation=harness.operation) == 1
+    assert served(telemetry, harness, client="web", operation=harness.operation) == 1
     assert (telemetry.span(kind=SERVER).attributes or {})[names.SPAN_CLIENT] == "web"
 
 
@@ -149,16 +133,16 @@ async def test_the_caller_is_named_by_its_tracestate(subject: Subject, harness: 
 async def test_a_stale_member_does_not_name_the_caller(subject: Subject, harness: Harness) -> None:
     """If someone uninstrumented stood between, the client is unknown, not the wrong one."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, from_kit("web", span_id=SPAN_ID + 1))
+        await harness.once(Behaviour.OK, from_kit("web", span_id=SPAN_ID + 1))
 
-    assert edge(telemetry, harness, client="unknown") == 1
+    assert served(telemetry, harness, client="unknown") == 1
     assert telemetry.count(names.PROPAGATION_MESSAGES, result="stale") == 1
 
 
 async def test_other_tracestate_members_are_kept(subject: Subject, harness: Harness) -> None:
     """A vendor's tracestate member goes on with the trace."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, {**SAMPLED, "tracestate": "vendor=kept"})
+        await harness.once(Behaviour.OK, {**SAMPLED, "tracestate": "vendor=kept"})
 
     assert dict(telemetry.span(kind=SERVER).context.trace_state) == {"vendor": "kept"}
 
@@ -167,7 +151,7 @@ async def test_other_tracestate_members_are_kept(subject: Subject, harness: Harn
 async def test_our_tracestate_member_is_not_inherited(subject: Subject, harness: Harness) -> None:
     """The caller's member speaks of its own call: it is not passed on."""
     with subject.record(harness.library) as telemetry:
-        await ask(harness, Behaviour.OK, from_kit("web"))
+        await harness.once(Behaviour.OK, from_kit("web"))
 
     state = telemetry.span(kind=SERVER).context.trace_state
     assert dict(state) == {"vendor": "kept"}
@@ -177,7 +161,7 @@ async def test_our_tracestate_member_is_not_inherited(subject: Subject, harness:
 async def test_the_reply_names_the_service(subject: Subject, harness: Harness) -> None:
     """A caller that said hello is told who answered and how long it took."""
     with subject.record(harness.library):
-        reply = await ask(harness, Behaviour.OK, from_kit("web"))
+        reply = await harness.once(Behaviour.OK, from_kit("web"))
 
     assert reply.headers["server-timing"].startswith('otelkit;desc="tested";dur=')
 
@@ -186,7 +170,7 @@ async def test_the_reply_names_the_service(subject: Subject, harness: Harness) -
 async def test_a_stranger_gets_no_reply_of_ours(subject: Subject, harness: Harness) -> None:
     """A caller that does not know our member gets nothing added."""
     with subject.record(harness.library):
-        reply = await ask(harness, Behaviour.OK, SAMPLED)
+        reply = await harness.once(Behaviour.OK, SAMPLED)
 
     assert "server-timing" not in reply.headers
 
@@ -227,8 +211,8 @@ async def test_no_context_is_left_behind(subject: Subject, harness: Harness) -> 
     """Serving leaves the surrounding context as it was."""
     with subject.record(harness.library):
         before = context.get_current()
-        await ask(harness, Behaviour.OK, SAMPLED)
-        await ask(harness, Behaviour.RAISES)
+        await harness.once(Behaviour.OK, SAMPLED)
+        await harness.once(Behaviour.RAISES)
 
         assert before is context.get_current()
         assert not trace.get_current_span().get_span_context().is_valid

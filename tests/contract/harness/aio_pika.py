@@ -9,6 +9,7 @@ import aio_pika
 from aio_pika.exceptions import DeliveryError
 
 from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.loops import TaskLoop
 from otel_kit.testing.contract.messaging import ProducerHarness, QueueConsumerHarness
 from tests.contract.harness.rabbitmq import (
     FULL,
@@ -104,20 +105,10 @@ class _Consumer(OnRabbitMQ, QueueConsumerHarness):
         await self.connection.close()
 
 
-class _Loop(_Consumer):
+class _Loop(TaskLoop, _Consumer):
     async def close(self) -> None:
         await self.queue.channel.close()
         await self.connection.close()
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def fail(self, error: Exception) -> None:
-        with suppress(type(error)):
-            try:
-                raise error
-            finally:
-                await self.close()
 
     async def recover(self) -> None:
         await self.connection.ready()

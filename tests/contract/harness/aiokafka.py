@@ -1,12 +1,12 @@
 """aiokafka: the producer, and a consumer that is iterated or asked by `getone`."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import aiokafka
 from aiokafka.errors import KafkaError
 
+from otel_kit.testing.contract.loops import TaskLoop
 from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import REFUSALS, OnKafka
 
@@ -49,7 +49,7 @@ class AiokafkaProducer(OnKafka, ProducerHarness):
         raise AssertionError("the broker took the message")
 
 
-class AiokafkaIterated(OnKafka, LogConsumerHarness):
+class AiokafkaIterated(OnKafka, TaskLoop, LogConsumerHarness):
     library = "aiokafka"
     dated = 0.001
 
@@ -81,16 +81,6 @@ class AiokafkaIterated(OnKafka, LogConsumerHarness):
             many = await self.consumer.getmany(timeout_ms=1000, max_records=count - len(found))
             found += [record for records in many.values() for record in records]
         return found
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def fail(self, error: Exception) -> None:
-        with suppress(type(error)):
-            try:
-                raise error
-            finally:
-                await self.consumer.stop()
 
     async def rewind(self) -> None:
         await self.consumer.seek_to_beginning()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
 
+from otel_kit.testing.contract.loops import TaskLoop, ThreadLoop
 from otel_kit.testing.contract.messaging import Headers, LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import REFUSALS, OnKafka
 
@@ -64,17 +64,11 @@ class ConfluentProducer(OnKafka, ProducerHarness):
         return KafkaException(*said)
 
 
-class ConfluentPolled(OnKafka, LogConsumerHarness):
-    """A thread of its own, whose context stays from call to call, polls the consumer."""
-
+class _Consumer(OnKafka, LogConsumerHarness):
     library = "confluent-kafka"
     dated = 0.001
 
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._consumer = await self.here(self._connect)
-
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         # One that is not told a group must have one all the same.
         self.group = self.group or f"any-{id(self)}"
         return {
@@ -84,24 +78,6 @@ class ConfluentPolled(OnKafka, LogConsumerHarness):
             "fetch.wait.max.ms": 10,
         }
 
-    def _connect(self) -> Any:
-        subscribes = self.group is not None
-        consumer = confluent_kafka.Consumer(self._config())
-        if subscribes:
-            consumer.subscribe([self.topic])
-            while not consumer.assignment():  # which takes older versions seconds
-                assert consumer.poll(0.01) is None
-        else:
-            consumer.assign([TopicPartition(self.topic, 0, 0)])
-        return consumer
-
-    async def close(self) -> None:
-        await self.here(self._consumer.close)
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
-
     def value(self, message: Any) -> bytes:
         found: bytes = message.value()
         return found
@@ -109,6 +85,23 @@ class ConfluentPolled(OnKafka, LogConsumerHarness):
     def headers(self, message: Any) -> Headers:
         found: Headers = message.headers()
         return found
+
+
+class ConfluentPolled(ThreadLoop, _Consumer):
+    """The thread polls the consumer."""
+
+    def connect(self) -> None:
+        subscribes = self.group is not None
+        consumer = self._consumer = confluent_kafka.Consumer(self.config())
+        if subscribes:
+            consumer.subscribe([self.topic])
+            while not consumer.assignment():  # which takes older versions seconds
+                assert consumer.poll(0.01) is None
+        else:
+            consumer.assign([TopicPartition(self.topic, 0, 0)])
+
+    def leave(self) -> None:
+        self._consumer.close()
 
     async def next(self) -> Any:
         return await self.here(lambda: self._consumer.poll(_TIMEOUT))
@@ -121,19 +114,6 @@ class ConfluentPolled(OnKafka, LogConsumerHarness):
         messages: list[Any] = await self.here(lambda: self._consumer.consume(count, _TIMEOUT))
         assert len(messages) == count
         return messages if count > 1 else messages[:]  # to unpack it is to iterate over it
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._consumer.close()
-
-        await self.here(handle)
 
     async def rewind(self) -> None:
         await self.here(lambda: self._consumer.seek(TopicPartition(self.topic, 0, 0)))
@@ -154,6 +134,8 @@ class ConfluentPolled(OnKafka, LogConsumerHarness):
 class ConfluentConsumed(ConfluentPolled):
     """Lists of one message, which are iterated over."""
 
+    _list: Any = iter(())
+
     async def next(self) -> Any:
         def step() -> Any:
             message = next(self._list, None)
@@ -164,35 +146,27 @@ class ConfluentConsumed(ConfluentPolled):
 
         return await self.here(step)
 
-    async def open(self) -> None:
-        self._list = iter(())
-        await super().open()
-
-    async def close(self) -> None:
-        await self.here(self._leave)
-        await super().close()
-
-    async def fail(self, error: Exception) -> None:
-        await self.here(self._leave)
-        await super().fail(error)
-
     async def unsubscribe(self) -> None:
-        await self.here(self._leave)
+        await self.here(self._drop)
         await super().unsubscribe()
 
-    def _leave(self) -> None:
-        """The loop, which drops its iterator."""
+    def leave(self) -> None:
+        self._drop()
+        super().leave()
+
+    def _drop(self) -> None:
+        """What iterates over the last list."""
         self._list = iter(())
 
 
-class ConfluentAsync(ConfluentPolled):
+class ConfluentAsync(TaskLoop, _Consumer):
     """An `AIOConsumer`."""
 
     async def open(self) -> None:
         from confluent_kafka.aio import AIOConsumer  # not before 2.13
 
         subscribes = self.group is not None
-        self._consumer = AIOConsumer(self._config())
+        self._consumer = AIOConsumer(self.config())
         if subscribes:
             await self._consumer.subscribe([self.topic])
         else:
@@ -201,9 +175,6 @@ class ConfluentAsync(ConfluentPolled):
     async def close(self) -> None:
         with suppress(RuntimeError):  # twice
             await self._consumer.close()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
 
     async def next(self) -> Any:
         return await self._consumer.poll(_TIMEOUT)
@@ -215,15 +186,6 @@ class ConfluentAsync(ConfluentPolled):
     async def batch(self, count: int) -> list[Any]:
         messages: list[Any] = await self._consumer.consume(count, _TIMEOUT)
         return messages if count > 1 else messages[:]
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def fail(self, error: Exception) -> None:
-        try:
-            raise error
-        except type(error):
-            await self._consumer.close()
 
     async def rewind(self) -> None:
         await self._consumer.seek(TopicPartition(self.topic, 0, 0))
@@ -241,6 +203,6 @@ class ConfluentAsync(ConfluentPolled):
         await self._consumer.unsubscribe()
 
 
-CONSUMERS: list[type[ConfluentPolled]] = [ConfluentPolled, ConfluentConsumed]
+CONSUMERS: list[type[_Consumer]] = [ConfluentPolled, ConfluentConsumed]
 if find_spec("confluent_kafka.aio") is not None:
     CONSUMERS.append(ConfluentAsync)

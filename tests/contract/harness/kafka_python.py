@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any, TypeVar
 
 import kafka
 
+from otel_kit.testing.contract.loops import ThreadLoop
 from otel_kit.testing.contract.messaging import LogConsumerHarness, ProducerHarness
 from tests.contract.harness.broker import API_VERSION, REFUSALS, OnKafka
 
@@ -67,18 +67,14 @@ class KafkaPythonProducer(OnKafka, ProducerHarness):
         return await asyncio.to_thread(send)
 
 
-class KafkaPythonConsumer(OnKafka, LogConsumerHarness):
-    """A thread of its own, whose context stays from call to call, iterates the consumer."""
+class KafkaPythonConsumer(OnKafka, ThreadLoop, LogConsumerHarness):
+    """The thread iterates the consumer."""
 
     library = "kafka-python"
     dated = 0.001
 
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._consumer = await self.here(self._connect)
-
-    def _connect(self) -> Any:
-        consumer = kafka.KafkaConsumer(
+    def connect(self) -> None:
+        consumer = self._consumer = kafka.KafkaConsumer(
             bootstrap_servers=self.broker.bootstrap,
             api_version=API_VERSION,
             group_id=self.group,
@@ -92,14 +88,9 @@ class KafkaPythonConsumer(OnKafka, LogConsumerHarness):
             consumer.subscribe([self.topic])
             # Learnt before joining the group, or it joins twice: the second takes long.
             consumer.partitions_for_topic(self.topic)
-        return consumer
 
-    async def close(self) -> None:
-        await self.here(self._consumer.close)
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
+    def leave(self) -> None:
+        self._consumer.close()
 
     async def next(self) -> Any:
         return await self.here(lambda: next(self._consumer, None))
@@ -121,19 +112,6 @@ class KafkaPythonConsumer(OnKafka, LogConsumerHarness):
             return found
 
         return await self.here(poll)
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._consumer.close()
-
-        await self.here(handle)
 
     async def rewind(self) -> None:
         await self.here(self._consumer.seek_to_beginning)

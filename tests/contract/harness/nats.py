@@ -11,6 +11,7 @@ import nats
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.loops import TaskLoop
 from otel_kit.testing.contract.messaging import (
     Broker,
     ConsumerHarness,
@@ -187,18 +188,8 @@ class NatsConsumer(OnNats, ConsumerHarness):
     async def close(self) -> None:
         await self.client.close()
 
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
 
-    async def fail(self, error: Exception) -> None:
-        with suppress(type(error)):
-            try:
-                raise error
-            finally:
-                await self.subscription.unsubscribe()
-
-
-class NatsIterated(NatsConsumer):
+class NatsIterated(TaskLoop, NatsConsumer):
     async def next(self) -> Any:
         return await anext(self.subscription.messages)
 
@@ -208,7 +199,7 @@ class NatsIterated(NatsConsumer):
                 await self.next()
 
 
-class NatsNextMsg(NatsConsumer):
+class NatsNextMsg(TaskLoop, NatsConsumer):
     async def next(self) -> Any:
         return await self.subscription.next_msg(TIMEOUT)
 
@@ -218,10 +209,6 @@ class NatsNextMsg(NatsConsumer):
 
 
 class NatsCallback(CallbackConsumer, NatsConsumer):
-    here = CallbackConsumer.here
-    fail = CallbackConsumer.fail
-    close = CallbackConsumer.close
-
     async def subscribe(self) -> Any:
         return await self.client.subscribe(self.topic, self.group or "", cb=self.handle_async)
 
@@ -286,7 +273,7 @@ class NatsPush(NatsCallback, NatsStreamConsumer):
         return self.message
 
 
-class NatsFetch(NatsStreamConsumer):
+class NatsFetch(TaskLoop, NatsStreamConsumer):
     """A pull consumer, message by message."""
 
     batches = True

@@ -18,6 +18,7 @@ from pika.exceptions import AMQPError
 
 from otel_kit.testing.contract.base import HandlerError
 from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.loops import ThreadLoop
 from otel_kit.testing.contract.messaging import ProducerHarness, QueueConsumerHarness
 from tests.contract.harness.rabbitmq import (
     FULL,
@@ -194,20 +195,11 @@ class _Consumer(OnRabbitMQ, QueueConsumerHarness):
 # -- loops --------------------------------------------------------------------------------------
 
 
-class _Loop(_Consumer):
-    """A thread of its own, whose context stays from call to call, has the connection."""
-
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        await self.here(self._connect)
-
-    def _connect(self) -> None:
+class _Loop(ThreadLoop, _Consumer):
+    def connect(self) -> None:
         self.connection = pika.BlockingConnection(self.parameters())
         self.channel = self.connection.channel()
         self.channel.basic_qos(prefetch_count=self.prefetch)
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     async def next(self) -> Any:
         return await self.here(self.asked)
@@ -216,34 +208,17 @@ class _Loop(_Consumer):
     def asked(self) -> Any:
         """The next message."""
 
-    async def close(self) -> None:
-        await self.here(self._close)
-
-    def _close(self) -> None:
+    def leave(self) -> None:
         if self.connection.is_open:
             self.connection.close()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
 
     async def crash(self) -> None:
         await self.close()
 
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._close()
-
-        await self.here(handle)
-
 
 class PikaConsume(_Loop):
-    def _connect(self) -> None:
-        super()._connect()
+    def connect(self) -> None:
+        super().connect()
         self._messages = self.channel.consume(self.topic, inactivity_timeout=TIMEOUT)
 
     def asked(self) -> Any:

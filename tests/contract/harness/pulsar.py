@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar, TypeVar
@@ -13,6 +13,7 @@ import pulsar
 import pulsar.asyncio
 
 from otel_kit.testing.contract.callbacks import TIMEOUT, CallbackConsumer
+from otel_kit.testing.contract.loops import TaskLoop, ThreadLoop
 from otel_kit.testing.contract.messaging import (
     Broker,
     Headers,
@@ -215,19 +216,10 @@ class _Consumer(_OnPulsar, QueueConsumerHarness):
         await self.close()
 
 
-class PulsarReceive(_Consumer):
-    """A thread of its own, whose context stays from call to call, receives."""
-
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        await self.here(self._subscribe)
-
-    def _subscribe(self) -> None:
+class PulsarReceive(ThreadLoop, _Consumer):
+    def connect(self) -> None:
         self.client = self.connected()
         self.consumer = self.client.subscribe(**self.subscription())
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     async def next(self) -> Any:
         self._message = await self.here(lambda: self.consumer.receive(int(TIMEOUT * 1000)))
@@ -246,28 +238,11 @@ class PulsarReceive(_Consumer):
     async def give_back(self) -> None:
         await self.here(lambda: self.consumer.negative_acknowledge(self._message))
 
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._close()
-
-        await self.here(handle)
-
-    async def close(self) -> None:
-        await self.here(self._close)
-
-    def _close(self) -> None:
+    def leave(self) -> None:
         client, self.client = self.client, None
         if client is not None:
             self.consumer.close()
             client.close()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
 
 
 class PulsarListener(CallbackConsumer, _Consumer):
@@ -301,14 +276,11 @@ class PulsarListener(CallbackConsumer, _Consumer):
             await asyncio.to_thread(client.close)
 
 
-class PulsarAsyncio(_Consumer):
+class PulsarAsyncio(TaskLoop, _Consumer):
     async def open(self) -> None:
         self.client = pulsar.asyncio.Client(self.broker.server.url, logger=self.quiet())
         options = self.subscription()
         self.consumer = await self.client.subscribe(**options)
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
 
     async def next(self) -> Any:
         async with asyncio.timeout(TIMEOUT):  # in this very task
@@ -329,13 +301,6 @@ class PulsarAsyncio(_Consumer):
             await own(self._message)
         else:  # an older one
             self.consumer._consumer.negative_acknowledge(self._message._message)
-
-    async def fail(self, error: Exception) -> None:
-        with suppress(type(error)):
-            try:
-                raise error
-            finally:
-                await self.close()
 
     async def close(self) -> None:
         client, self.client = self.client, None

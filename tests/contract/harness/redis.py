@@ -3,14 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import redis
 import redis.asyncio
 
+from otel_kit.testing.contract.loops import TaskLoop, ThreadLoop
 from otel_kit.testing.contract.messaging import (
     Broker,
     Headers,
@@ -196,19 +195,14 @@ class _Reader(OnRedis, QueueConsumerHarness):
         self._claims = True
 
 
-class RedisReader(_Reader):
-    """A thread of its own, whose context stays from call to call, reads and iterates."""
+class RedisReader(ThreadLoop, _Reader):
+    """The thread reads and iterates."""
 
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
+    def connect(self) -> None:
         self._client = redis.Redis(port=self.broker.server.port)
 
-    async def close(self) -> None:
-        await self.here(self._client.close)
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
+    def leave(self) -> None:
+        self._client.close()
 
     def _more(self, block: float = _TIMEOUT, count: int = 10) -> list[Any]:
         command, arguments = self._read(block, count)
@@ -236,19 +230,6 @@ class RedisReader(_Reader):
 
         return await self.here(read)
 
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._client.close()
-
-        await self.here(handle)
-
     async def acknowledge(self) -> None:
         await self.here(lambda: self._client.xack(self.topic, str(self.group), self._id))
 
@@ -259,7 +240,7 @@ class RedisReader(_Reader):
         await self.crash()
 
 
-class RedisAsyncReader(_Reader):
+class RedisAsyncReader(TaskLoop, _Reader):
     async def open(self) -> None:
         self._client = redis.asyncio.Redis(port=self.broker.server.port)
 
@@ -283,16 +264,6 @@ class RedisAsyncReader(_Reader):
     async def batch(self, count: int) -> list[Any]:
         self._claims = False
         return await self._more(count=count)
-
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def fail(self, error: Exception) -> None:
-        with suppress(type(error)):
-            try:
-                raise error
-            finally:
-                await self._client.aclose()
 
     async def acknowledge(self) -> None:
         await self._client.xack(self.topic, str(self.group), self._id)

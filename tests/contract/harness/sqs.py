@@ -3,9 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
@@ -17,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from otel_kit.testing.contract.loops import TaskLoop, ThreadLoop
 from otel_kit.testing.contract.messaging import (
     Broker,
     Headers,
@@ -214,6 +213,8 @@ class _SqsConsumer(_OnSqs, QueueConsumerHarness):
     dead_letters = True
     restarts = False
     handle: str
+    wanted: ClassVar[Mapping[str, list[str]]] = {}
+    """What the application asks for besides the body."""
 
     async def batch(self, count: int) -> list[Any]:
         raise NotImplementedError
@@ -254,21 +255,16 @@ class _SqsConsumer(_OnSqs, QueueConsumerHarness):
         return found.encode()
 
 
-class BotocoreConsumer(_SqsConsumer):
-    """In a thread of its own, whose context stays from call to call."""
-
+class BotocoreConsumer(ThreadLoop, _SqsConsumer):
     library = "botocore"
 
-    async def open(self) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self._loop: Any = iter(())
-        await self.here(self._connect)
+    _loop: Any = iter(())
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
         self._client = _botocore().create_client("sqs", **options(self.broker.url))
 
     def _receive(self, count: int, wait: int) -> Any:
-        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait}
+        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
         return self._client.receive_message(**self.queue, **asking).get("Messages", [])
 
     async def next(self) -> Any:
@@ -289,29 +285,9 @@ class BotocoreConsumer(_SqsConsumer):
         messages: list[Any] = await self.here(lambda: self._receive(count, 5))
         return messages if count > 1 else messages[:]
 
-    async def here(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def close(self) -> None:
-        await self.here(self._leave)
-
-    def _leave(self) -> None:
+    def leave(self) -> None:
         self._loop = iter(())
         self._client.close()
-
-    async def fail(self, error: Exception) -> None:
-        def handle() -> None:
-            with suppress(type(error)):
-                try:
-                    raise error
-                finally:
-                    self._leave()
-
-        await self.here(handle)
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.close()
-        self._thread.shutdown()
 
 
 class Boto3Consumer(BotocoreConsumer):
@@ -319,13 +295,14 @@ class Boto3Consumer(BotocoreConsumer):
 
     library = "boto3"
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
         resource = _boto3().resource("sqs", **options(self.broker.url))
         self._queue = resource.Queue(self.queue["QueueUrl"])
         self._client = resource.meta.client
 
     def _receive(self, count: int, wait: int) -> Any:
-        return self._queue.receive_messages(MaxNumberOfMessages=count, WaitTimeSeconds=wait)
+        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
+        return self._queue.receive_messages(**asking)
 
     def handled(self) -> None:
         """As the application says it, seen by whoever watches."""
@@ -337,7 +314,7 @@ class Boto3Consumer(BotocoreConsumer):
         return found.encode()
 
 
-class AiobotocoreConsumer(_SqsConsumer):
+class AiobotocoreConsumer(TaskLoop, _SqsConsumer):
     library = "aiobotocore"
 
     async def open(self) -> None:
@@ -346,7 +323,7 @@ class AiobotocoreConsumer(_SqsConsumer):
         self._client = await made.__aenter__()
 
     async def _receive(self, count: int, wait: int) -> Any:
-        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait}
+        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
         return (await self._client.receive_message(**self.queue, **asking)).get("Messages", [])
 
     async def next(self) -> Any:
@@ -364,15 +341,6 @@ class AiobotocoreConsumer(_SqsConsumer):
         messages: list[Any] = await self._receive(count, 5)
         return messages if count > 1 else messages[:]
 
-    async def here(self, function: Callable[[], T]) -> T:
-        return function()
-
     async def close(self) -> None:
         self._loop = iter(())
         await self._client.close()
-
-    async def fail(self, error: Exception) -> None:
-        try:
-            raise error
-        except type(error):
-            await self.close()
