@@ -4,7 +4,7 @@ import otel_kit
 otel_kit.instrument("orders")
 """
 
-from otel_kit import outbox, webhooks
+from otel_kit import outbox, request_reply, webhooks
 from otel_kit._instrument import Kit, instrument
 from otel_kit.dead_letters import dead_letter
 from otel_kit.duplicates import duplicate
@@ -47,6 +47,7 @@ __all__ = [
     "outgoing",
     "process",
     "replay",
+    "request_reply",
     "rpc_call",
     "saga",
     "send",

@@ -11,14 +11,14 @@ change from `deliver()` on, so that those too may be signed.  Of Standard Webhoo
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from otel_kit import names
 from otel_kit.hops import ActiveHop, Hop, call, current, incoming, process
-from otel_kit.hops.carriers import BytesPairs, Mapped
+from otel_kit.hops.carriers import AnyHeaders, BytesPairs, Mapped, as_pairs
 from otel_kit.hops.hop import Convention
 from otel_kit.hops.http import CONVENTION as HTTP
 from otel_kit.hops.propagation import TRACEPARENT
@@ -28,8 +28,6 @@ ID: Final = "webhook-id"
 TIMESTAMP: Final = "webhook-timestamp"
 _CONVENTION: Final = Convention(outcome=HTTP.outcome)
 _PORTS: Final = {"http": 80, "https": 443}
-Headers = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
-"""Of a request: a framework's mapping, or pairs of text or bytes."""
 
 
 class Delivery:
@@ -40,11 +38,11 @@ class Delivery:
         """To send with every attempt, and, if the scheme wants it, to sign."""
         self._hop = hop
 
-    def answered(self, status: int, headers: Headers = ()) -> None:
+    def answered(self, status: int, headers: AnyHeaders = ()) -> None:
         """How the subscriber answered; instrumented HTTP clients tell it by themselves."""
         try:
             self._hop.status(int(status))
-            self._hop.answered(_read(headers).get(names.SERVER_TIMING))
+            self._hop.answered(as_pairs(headers).get(names.SERVER_TIMING))
         except Exception as error:  # the guard: telemetry never harms the application
             if (runtime := current()) is not None:
                 runtime.broke("answer to a delivery", error)
@@ -84,7 +82,7 @@ def deliver(
 
 
 def receive(
-    headers: Headers,
+    headers: AnyHeaders,
     event: str,
     *,
     id: str | None = None,  # noqa: A002
@@ -155,14 +153,9 @@ def _address(url: str) -> tuple[str | None, int | None]:
         return None, None
 
 
-def _read(headers: Headers) -> BytesPairs:
-    items = getattr(headers, "items", None)
-    return BytesPairs([*(items() if callable(items) else headers)])
-
-
-def _guarded(headers: Headers) -> BytesPairs:
+def _guarded(headers: AnyHeaders) -> BytesPairs:
     try:
-        return _read(headers)
+        return as_pairs(headers)
     except Exception as error:  # the guard: telemetry never harms the application
         if (runtime := current()) is not None:
             runtime.broke("read a webhook's headers", error)

@@ -3,14 +3,18 @@
 import re
 import runpy
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import kafka
 import pytest
 from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
+from tests.contract.harness.broker import API_VERSION, shared
 from tests.webhooks.subscriber import subscriber
 
 CONSUMER, PRODUCER = SpanKind.CONSUMER, SpanKind.PRODUCER
@@ -19,7 +23,7 @@ PAGE = (Path(__file__).parent.parent / "docs/patterns.md").read_text()
 
 @pytest.fixture
 def telemetry() -> Iterator[Telemetry]:
-    with capture("orders", integrations=["requests"]) as telemetry:
+    with capture("orders", integrations=["requests", "kafka-python"]) as telemetry:
         yield telemetry
 
 
@@ -68,6 +72,26 @@ def test_polling(telemetry: Telemetry, tmp_path: Path) -> None:
     defined["poll_many"](handled.extend)
     assert (handled, len(telemetry.spans)) == ([job] * 3, 2)
     assert telemetry.count(names.QUEUE_DURATION, transport="jobs") == 3
+
+
+def test_request_reply(telemetry: Telemetry, tmp_path: Path) -> None:
+    """The request and its answer are one round trip, of which each side makes one span."""
+    defined, broker = run("Request and reply over a broker", tmp_path), shared()
+    topics = broker.topic(), broker.topic()
+    wire = {"bootstrap_servers": broker.bootstrap, "api_version": API_VERSION}
+    options = {**wire, "auto_offset_reset": "earliest"}
+    with (
+        closing(kafka.KafkaProducer(**wire)) as producer,
+        closing(kafka.KafkaConsumer(topics[0], consumer_timeout_ms=2000, **options)) as asked,
+        closing(kafka.KafkaConsumer(topics[1], consumer_timeout_ms=10_000, **options)) as answers,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        served = pool.submit(defined["serve"], asked, producer, bytes.upper)
+        assert defined["ask"](producer, answers, *topics, b"seven") == b"SEVEN"
+        served.result(30)
+
+    assert {span.kind for span in telemetry.spans} == {SpanKind.CLIENT, SpanKind.SERVER}
+    assert telemetry.count(names.HOP_DURATION, client="orders", server="orders") == 2
 
 
 def test_webhooks(telemetry: Telemetry, tmp_path: Path) -> None:

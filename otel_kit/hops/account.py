@@ -71,7 +71,15 @@ class Account:
     @property
     def is_message(self) -> bool:
         """Whether it is the handling of a message, which `process()` may go on with."""
-        return self.kind is SpanKind.CONSUMER or self.hop.request
+        return self.kind is SpanKind.CONSUMER or (
+            self.hop.request and self.kind is not SpanKind.CLIENT
+        )
+
+    def serves(self) -> None:
+        """It is a message whose sender waits for the answer, as its headers say."""
+        if self.kind is SpanKind.CONSUMER:
+            self.kind = SpanKind.SERVER
+            self.hop.request = True
 
     def begin(self, saga: Mapping[str, str]) -> Mapping[str, Any]:
         """What the span begins with; `saga` has the attributes of its saga."""

@@ -210,6 +210,8 @@ class ActiveHop(Nested):
         account, hop, twin = self._account, self.hop, self._twin
         if suppressed(ambient, self.kind, hop.system) or self._stands_already(runtime, ambient):
             return False
+        if account.kind is SpanKind.CONSUMER and replies.answers(hop.carrier):
+            return False  # its round trip is a hop already
         if isinstance(twin, ActiveHop) and not twin.ended:
             return self._join(twin)
         links = list(hop.links)
@@ -227,7 +229,8 @@ class ActiveHop(Nested):
         )
         self._context = self._inside = Context({**context, SPAN: self.span})
         if account.kind in OUTBOUND and hop.carrier is not None:
-            runtime.propagator.renew(hop.carrier, self._context, sent_ns(hop, account.kind))
+            sent = sent_ns(hop, account.kind)
+            runtime.propagator.renew(hop.carrier, self._context, sent, hop.request)
         account.began_at, self._began = time.time(), time.perf_counter()
         return True
 
@@ -240,13 +243,16 @@ class ActiveHop(Nested):
     def _take_over(self, other: "ActiveHop") -> None:
         """Stand for `other`: it ends with this one, whatever its loop does."""
         self._outer, self.span, self._account = other, other.span, other._account
+        self._began, self._said = other._began, other._said
         other.taken_over, other._rested = True, None
 
     def _stands_already(self, runtime: "Runtime", ambient: Context) -> bool:
         """Libraries call themselves: one crossing is one hop, whichever function came first."""
         outer = ambient.get(HOP)
-        if not isinstance(outer, ActiveHop) or outer.kind is not self.kind or outer.span is None:
+        if not isinstance(outer, ActiveHop) or outer.span is None:
             return False
+        if outer.kind is not self.kind:
+            return outer.hop.request and self._is_part_of(runtime, outer)
         if self.kind in INBOUND:
             same = outer.hop.same_as(self.hop) and not outer.ended
             if same and self._account.is_message:
@@ -263,15 +269,27 @@ class ActiveHop(Nested):
         alike = carrier is not None and outer.hop.system == self.hop.system and not outer.ended
         return alike and around is not None and not wrote(around, span)
 
+    def _is_part_of(self, runtime: "Runtime", outer: "ActiveHop") -> bool:
+        """Whether this is the message of a round trip: the request, or the answer to it."""
+        carrier, span = self.hop.carrier, outer.span
+        if self.kind is not SpanKind.PRODUCER or carrier is None or span is None:
+            return False
+        if outer.kind is SpanKind.CLIENT:
+            return runtime.propagator.wrote(carrier, span.get_span_context())
+        return replies.answers(carrier)
+
     def _arrive(self, runtime: "Runtime", ambient: Context, links: list[Link]) -> Context:
         account, context = self._account, ambient
-        hop, consumes = account.hop, account.kind is SpanKind.CONSUMER
+        hop = account.hop
         if hop.carrier is not None:
             context = runtime.propagator.extract(hop.carrier, ambient)
             self._said = inbound(context)
             if not hop.trusted:
                 context, self._said = linked(self._said.parent, ambient, links), UNTRUSTED
         account.server = runtime.service
+        if self._said.awaited and not hop.parts:
+            account.serves()
+        consumes = account.kind is SpanKind.CONSUMER
         if consumes:
             account.add_first_lives(runtime, links)
         if hop.parts:

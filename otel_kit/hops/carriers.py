@@ -6,7 +6,7 @@ Lists are read as one list.  Two `traceparent` fields of one HTTP request are no
 context, processing model), whoever added which; a message's headers are a log, and the last counts.
 """
 
-from collections.abc import Collection, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
@@ -103,6 +103,16 @@ class BytesPairs(Headers):
     @staticmethod
     def _encode(name: str, value: str) -> Pair:
         return name.encode("ascii"), value.encode("ascii")
+
+
+AnyHeaders = Mapping[Any, Any] | Iterable[Pair]
+"""Headers as the application has them: a mapping of whatever library, or pairs; text or bytes."""
+
+
+def as_pairs(headers: AnyHeaders) -> BytesPairs:
+    """A copy of any headers, to be read."""
+    items = getattr(headers, "items", None)
+    return BytesPairs([*(items() if callable(items) else headers)])
 
 
 class Mapped(MutableMapping[str, str]):

@@ -81,7 +81,7 @@ class Hop:
     """The messages of a batch, each with its own carrier; they are linked, not parents."""
     convention: Convention = NO_CONVENTION
     request: bool = False
-    """A message whose sender waits for the answer: who handles it serves, and is a SERVER."""
+    """A message whose sender waits for the answer: its CLIENT; who handles it is its SERVER."""
     kept: bool = False
     """A message that the broker gives to whoever comes, as the latest: its age is no wait."""
     delivery: object = field(default=None, compare=False, repr=False)

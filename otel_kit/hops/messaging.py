@@ -78,7 +78,7 @@ def request(
     Until that has said who it is, the server of this edge is the destination.
     """
     known = _address(broker or "")
-    return _message(system, "request", destination, known, template, carrier=carrier)
+    return _message(system, "request", destination, known, template, carrier=carrier, request=True)
 
 
 def incoming(

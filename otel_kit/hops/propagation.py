@@ -1,10 +1,11 @@
 """W3C headers in and out, with our `tracestate` member.
 
-The member is `otelkit=c:<caller>;p:<span id>;t:<sent>`: the caller's service name
-(percent-encoded, at most 64 characters), the id of the span that wrote it, and for messages the
-time of sending in nanoseconds since the epoch, hexadecimal.  It is the leftmost member and the
-others are kept.  A receiver believes it only if `p` is the parent id of `traceparent`: otherwise
-someone who does not know the member stood between, and the caller is unknown.
+The member is `otelkit=c:<caller>;p:<span id>;t:<sent>;r:1`: the caller's service name
+(percent-encoded, at most 64 characters), the id of the span that wrote it, for messages the time of
+sending in nanoseconds since the epoch, hexadecimal, and `r` for a message whose sender waits for
+the answer.  It is the leftmost member and the others are kept.  A receiver believes it only if `p`
+is the parent id of `traceparent`: otherwise someone who does not know the member stood between, and
+the caller is unknown.
 """
 
 import re
@@ -69,6 +70,8 @@ class Inbound(NamedTuple):
     """When it sent, seconds since the epoch; None too if that is said to be over a week ago."""
     said_hello: bool = False
     """The caller knows our member, so it may be answered by `Server-Timing`."""
+    awaited: bool = False
+    """It sent a message, and waits for the answer."""
 
 
 MISSING = Inbound("missing")
@@ -139,11 +142,13 @@ class Propagator(TextMapPropagator):
         setter: Setter[CarrierT] = default_setter,
         *,
         sent_ns: int | None = None,
+        awaited: bool = False,
     ) -> None:
         """Write the current span, our member and the baggage.
 
         `sent_ns` (nanoseconds since the epoch) goes out with messages; where another
-        instrumentation makes a PRODUCER span, it is the start of that span.
+        instrumentation makes a PRODUCER span, it is the start of that span.  `awaited` says of a
+        message that its answer is waited for.
         """
         context = get_current() if context is None else context
         span = get_current_span(context)
@@ -151,18 +156,22 @@ class Propagator(TextMapPropagator):
         if span_context.is_valid and TRACEPARENT in self._fields:
             parent = f"00-{span_context.trace_id:032x}-{span_context.span_id:016x}"
             setter.set(carrier, TRACEPARENT, f"{parent}-{span_context.trace_flags:02x}")
-            setter.set(carrier, TRACESTATE, self._members(span, span_context, sent_ns))
+            setter.set(carrier, TRACESTATE, self._members(span, span_context, sent_ns, awaited))
         if BAGGAGE in self._fields and (members := baggage.written(context)):
             setter.set(carrier, BAGGAGE, members)
         for other in self._others:
             other.inject(carrier, context, setter)
 
     def renew(
-        self, carrier: MutableMapping[str, str], context: Context, sent_ns: int | None
+        self,
+        carrier: MutableMapping[str, str],
+        context: Context,
+        sent_ns: int | None,
+        awaited: bool = False,
     ) -> None:
         """Inject into headers that may have been sent, or written by others, before."""
         written: dict[str, str] = {}
-        self.inject(written, context, sent_ns=sent_ns)
+        self.inject(written, context, sent_ns=sent_ns, awaited=awaited)
         if BAGGAGE in self._fields and BAGGAGE in carrier:
             written[BAGGAGE] = merged(written.get(BAGGAGE, ""), carrier[BAGGAGE])
         for field in self._all_fields:
@@ -177,12 +186,16 @@ class Propagator(TextMapPropagator):
         found = _headers(carrier, default_getter, self._all_fields)
         return any(own in value for value in found.values())
 
-    def _members(self, span: Span, span_context: SpanContext, sent_ns: int | None) -> str:
+    def _members(
+        self, span: Span, span_context: SpanContext, sent_ns: int | None, awaited: bool
+    ) -> str:
         if sent_ns is None and getattr(span, "kind", None) is SpanKind.PRODUCER:
             sent_ns = getattr(span, "start_time", None)
         ours = f"{TRACESTATE_KEY}=c:{self._caller};p:{span_context.span_id:016x}"
         if sent_ns is not None:
             ours += f";t:{sent_ns:x}"
+        if awaited:
+            ours += ";r:1"
         others = [
             f"{key}={value}"
             for key, value in span_context.trace_state.items()
@@ -277,7 +290,7 @@ def _believed(member: str, parent: SpanContext, span_id: str) -> Inbound:
     if sent_at is not None and time.time() - sent_at > _LONGEST_WAIT:
         sent_at = None
     client = decode_name(parts.get("c", "")) or UNKNOWN
-    return Inbound("continued", parent, client, sent_at, said_hello=True)
+    return Inbound("continued", parent, client, sent_at, said_hello=True, awaited="r" in parts)
 
 
 def _tracestate(joined: str) -> tuple[str | None, TraceState | None]:

@@ -5,9 +5,11 @@ Sent (as an HTTP header, or gRPC trailing metadata) only to a caller that said h
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from otel_kit.hops.wire import decode_name, encode_name
+from otel_kit.names import SERVER_TIMING
 
 _ENTRY = re.compile(r'(?:^|,)\s*otelkit;desc="([^"\\]{1,400})";dur=([0-9]{1,12}(?:\.[0-9]{1,6})?)')
 _HEADER_LENGTH = 2048
@@ -23,6 +25,11 @@ class Reply(NamedTuple):
 def write(service: str, seconds: float) -> str:
     """The header's value; `seconds` since the request arrived."""
     return f'otelkit;desc="{encode_name(service)}";dur={seconds * 1000:.3f}'
+
+
+def answers(carrier: Mapping[str, str] | None) -> bool:
+    """Whether a message is an answer that says who gave it: part of a round trip, no hop."""
+    return carrier is not None and read(carrier.get(SERVER_TIMING)) is not None
 
 
 def read(header: str | None) -> Reply | None:

@@ -9,6 +9,7 @@ from otel_kit.hops.latest import Latest
 from otel_kit.hops.propagation import FIELDS
 from otel_kit.integrations._inbound import Batch
 from otel_kit.integrations._redis import REMEMBERED, SYSTEM, ByClient, sent_at, text
+from otel_kit.names import SERVER_TIMING
 
 
 class _Delivery(NamedTuple):
@@ -42,7 +43,7 @@ def taken_out(fields: dict[Any, Any]) -> dict[str, str]:
     """The context among the fields of an entry; what the kit has added is taken out of it."""
     runtime, view = current(), Fields(fields)
     known = FIELDS if runtime is None else (*FIELDS, *sorted(runtime.propagator.fields - {*FIELDS}))
-    context = {name: view[name] for name in known if name in view}
+    context = {name: view[name] for name in (*known, SERVER_TIMING) if name in view}
     for name in view.added(known) if view.MARK in view else ():
         view.pop(name, None)
     return context

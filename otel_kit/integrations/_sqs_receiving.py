@@ -8,10 +8,13 @@ from typing import Any
 
 from otel_kit.hops import Hop, incoming
 from otel_kit.hops.carriers import Attributes
+from otel_kit.hops.propagation import FIELDS
 from otel_kit.integrations._shape import Integration
+from otel_kit.integrations._sqs_queues import clients
 from otel_kit.integrations._sqs_words import SQS, Steps, destination, digest, quiet
+from otel_kit.names import SERVER_TIMING
 
-_FIELDS = ("traceparent", "tracestate", "baggage")
+_FIELDS = (*FIELDS, SERVER_TIMING)
 _KEPT = 10_000
 """Messages received lately of which the hop is known."""
 _ENVELOPE = 262_144
@@ -28,8 +31,13 @@ def receiving(integration: Integration, client: Any, params: Any) -> Steps:
     asking = integration._guarded(_asking, params) or params
     with quiet():
         answer = yield asking
+    integration._guarded(_watch, client, params)
     integration._guarded(_arrived, integration, client, params, answer)
     return answer
+
+
+def _watch(client: Any, params: Mapping[str, Any]) -> None:
+    clients.of(client).receives(params["QueueUrl"])
 
 
 def _asking(params: Mapping[str, Any]) -> dict[str, Any]:
