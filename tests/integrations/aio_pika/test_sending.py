@@ -1,52 +1,20 @@
 """What is particular to aio-pika's sends: exchanges, temporary queues, its messages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from copy import copy
 from typing import Any
-from uuid import uuid4
 
 import aio_pika
 import pytest
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED
-from tests.contract.harness.rabbitmq import Rabbit, shared
+from tests.contract.harness.rabbitmq import Rabbit
+from tests.integrations.aio_pika.spans import new_name, said
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    """aio-pika instrumented, and nothing else."""
-    with capture("tested", integrations=["aio-pika"]) as found:
-        yield found
-
-
-@pytest.fixture
-def broker() -> Rabbit:
-    return shared()
-
-
-@pytest.fixture
-async def channel(broker: Rabbit) -> AsyncIterator[Any]:
-    async with await aio_pika.connect_robust(broker.server.url) as connection:
-        yield await connection.channel()
-
-
-def current_trace_id() -> int:
-    return trace.get_current_span().get_span_context().trace_id
-
-
-def said(telemetry: Telemetry, kind: SpanKind) -> dict[str, Any]:
-    return dict(telemetry.span(kind=kind).attributes or {})
-
-
-def new_name() -> str:
-    return f"orders-{uuid4().hex[:12]}"
 
 
 # -- where a message goes -----------------------------------------------------------------------

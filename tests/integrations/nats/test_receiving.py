@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import nats
@@ -13,29 +13,12 @@ from opentelemetry.trace import SpanKind
 
 import otel_kit
 from otel_kit import names
-from otel_kit.testing import Telemetry, capture
+from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.messaging import as_headers
-from tests.integrations.nats_clients import connected, kinds, span_id
+from tests.integrations.nats.clients import connected, kinds, span_id
 from tests.servers.nats import Nats
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    with capture("tested", integrations=["nats-py"]) as recorded:
-        yield recorded
-
-
-@pytest.fixture
-def server() -> Nats:
-    return Nats.shared()
-
-
-@pytest.fixture
-async def client(telemetry: Telemetry, server: Nats) -> AsyncIterator[Any]:
-    async with connected(server) as found:
-        yield found
 
 
 # -- subscriptions --------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """What is peculiar to nats-py: requests, names, and what is no message at all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from inspect import signature
 from typing import Any
 
@@ -12,31 +11,14 @@ from opentelemetry.trace import SpanKind
 
 import otel_kit
 from otel_kit import names
-from otel_kit.testing import Telemetry, capture
+from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.contexts import SAMPLED
 from otel_kit.testing.contract.messaging import as_headers
-from tests.integrations.nats_clients import connected, kinds
+from tests.integrations.nats.clients import kinds
 from tests.servers.nats import Nats
 
 CLIENT, SERVER = SpanKind.CLIENT, SpanKind.SERVER
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    with capture("tested", integrations=["nats-py"]) as recorded:
-        yield recorded
-
-
-@pytest.fixture
-def server() -> Nats:
-    return Nats.shared()
-
-
-@pytest.fixture
-async def client(telemetry: Telemetry, server: Nats) -> AsyncIterator[Any]:
-    async with connected(server) as found:
-        yield found
 
 
 async def answer(message: Msg) -> None:

@@ -1,7 +1,5 @@
 """paho-mqtt when a connection is lost, and where MQTT 3.1.1 has no place for context."""
 
-import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from otel_kit.testing.contract.messaging import as_headers
 from tests.contract.harness.paho_mqtt import new_client
 from tests.gauges.waiting import until
-from tests.integrations.mqtt_clients import (
+from tests.integrations.paho_mqtt.clients import (
     PATIENCE,
     Inbox,
     connected,
@@ -28,22 +26,6 @@ from tests.integrations.mqtt_clients import (
 from tests.servers.mosquitto import Mosquitto
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    with capture("tested", integrations=["paho-mqtt"]) as recorded:
-        yield recorded
-
-
-@pytest.fixture
-def server() -> Mosquitto:
-    return Mosquitto.shared()
-
-
-@pytest.fixture
-def topic() -> str:
-    return f"shop-{uuid.uuid4().hex[:12]}"
 
 
 # -- crashes ------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 """What is peculiar to paho-mqtt: QoS, callbacks, filters, retained messages."""
 
 import threading
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,31 +13,22 @@ from paho.mqtt.properties import Properties
 
 import otel_kit
 from otel_kit import names
-from otel_kit.testing import Telemetry, capture
+from otel_kit.testing import Telemetry
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID, from_kit
 from otel_kit.testing.contract.messaging import as_headers
 from tests.contract.harness.paho_mqtt import connect, new_client
 from tests.gauges.waiting import until
-from tests.integrations.mqtt_clients import PATIENCE, Inbox, connected, consumed, span_id, subscribe
+from tests.integrations.paho_mqtt.clients import (
+    PATIENCE,
+    Inbox,
+    connected,
+    consumed,
+    span_id,
+    subscribe,
+)
 from tests.servers.mosquitto import Mosquitto
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
-
-
-@pytest.fixture
-def telemetry() -> Iterator[Telemetry]:
-    with capture("tested", integrations=["paho-mqtt"]) as recorded:
-        yield recorded
-
-
-@pytest.fixture
-def server() -> Mosquitto:
-    return Mosquitto.shared()
-
-
-@pytest.fixture
-def topic() -> str:
-    return f"shop-{uuid.uuid4().hex[:12]}"
 
 
 # -- publishing ---------------------------------------------------------------------------------
