@@ -39,8 +39,8 @@ _TOOLS: Final = (
     "uvicorn",
 )
 """What the tests need besides, as pinned."""
-_CONSEQUENCES: Final = ("werkzeug<3",)
-"""What an old version did not know that it cannot stand: Flask 2.2."""
+_CONSEQUENCES: Final = ("kombu<5.5", "werkzeug<3")
+"""What old versions did not know that they cannot stand: Celery with redis-py 5.0, Flask 2.2."""
 _APART: Final[Mapping[str, Sequence[str]]] = {"fastapi": ("starlette",)}
 """Libraries whose oldest version asks for another version of these than their oldest."""
 _CORE: Final = " or ".join(

@@ -36,7 +36,7 @@ from otel_kit.integrations._shape import Integration, Undo
 
 integration = Integration(
     "celery",
-    supports="celery>=5.2,<6",
+    supports="celery>=5.3,<6",
     contrib=("opentelemetry.instrumentation.celery:CeleryInstrumentor",),
     errors={
         KombuError: ErrorClass.CONNECTION,
