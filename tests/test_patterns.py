@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
-from tests.contract.harness.broker import API_VERSION, shared
+from tests.contract.harness.broker import API_VERSION, Kafka
 from tests.webhooks.subscriber import subscriber
 
 CONSUMER, PRODUCER = SpanKind.CONSUMER, SpanKind.PRODUCER
@@ -76,7 +76,7 @@ def test_polling(telemetry: Telemetry, tmp_path: Path) -> None:
 
 def test_request_reply(telemetry: Telemetry, tmp_path: Path) -> None:
     """The request and its answer are one round trip, of which each side makes one span."""
-    defined, broker = run("Request and reply over a broker", tmp_path), shared()
+    defined, broker = run("Request and reply over a broker", tmp_path), Kafka.shared()
     topics = broker.topic(), broker.topic()
     wire = {"bootstrap_servers": broker.bootstrap, "api_version": API_VERSION}
     options = {**wire, "auto_offset_reset": "earliest"}

@@ -1,5 +1,6 @@
 """nats-py: what goes out, and what comes back as the answer."""
 
+from collections.abc import Callable
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -33,11 +34,11 @@ def _around() -> ActiveHop | None:
     return outer if outer.kind in OUTBOUND else None
 
 
-def _send(call: Call, client: Any) -> Hop | None:
+def _described(call: Call, client: Any, describe: Callable[..., Hop]) -> Hop | None:
     subject = call["subject"]
     if internal(client, subject) or _around() is not None:
         return None
-    return outgoing(
+    return describe(
         SYSTEM,
         subject,
         carrier=carrier(call, client),
@@ -48,12 +49,12 @@ def _send(call: Call, client: Any) -> Hop | None:
 
 @integration.sends("nats.aio.client:Client.publish")
 def publish(call: Call) -> Hop | None:
-    return _send(call, call.instance)
+    return _described(call, call.instance, outgoing)
 
 
 @integration.sends("nats.js.client:JetStreamContext.publish")
 def publish_to_stream(call: Call) -> Hop | None:
-    return _send(call, call.instance._nc)
+    return _described(call, call.instance._nc, outgoing)
 
 
 if hasattr(JetStreamContext, "publish_async"):  # since 2.8
@@ -68,16 +69,7 @@ def answered(hop: ActiveHop, answer: Msg) -> None:
 
 @integration.calls("nats.aio.client:Client.request", answered=answered)
 def ask(call: Call) -> Hop | None:
-    client, subject = call.instance, call["subject"]
-    if internal(client, subject) or _around() is not None:
-        return None
-    return request(
-        SYSTEM,
-        subject,
-        carrier=carrier(call, client),
-        broker=broker(client),
-        template=bounded(subject),
-    )
+    return _described(call, call.instance, request)
 
 
 @integration.amends("nats.aio.client:Client.publish")

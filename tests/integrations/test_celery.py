@@ -22,7 +22,7 @@ from otel_kit import names
 from otel_kit.integrations._celery import destination
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID, from_kit
-from tests.contract.harness.celery import shared
+from tests.contract.harness.celery import CeleryBroker
 from tests.gauges.waiting import until
 from tests.integrations.redis_clients import client
 from tests.providers.sink import WAIT, Sink
@@ -37,7 +37,7 @@ PATIENTLY = {"timeout": WAIT, "interval": 0.01}
 @pytest.fixture(scope="module")
 def app() -> Iterator[Any]:
     """The application of this process; its worker, in threads, reads a queue of this module's."""
-    broker = shared()
+    broker = CeleryBroker.shared()
     broker.worker()
     queue = broker.app.conf.task_default_queue = broker.topic()
     assert broker.app.control.add_consumer(queue, reply=True, limit=1, timeout=WAIT)

@@ -13,13 +13,12 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
 import otel_kit
-from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
 from otel_kit.testing.contract.messaging import as_headers
-from tests.contract.harness import broker
 from tests.contract.harness.broker import Kafka
 from tests.contract.harness.confluent_kafka import ConfluentProducer
+from tests.spans import handled, sent, trace_id
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 
@@ -33,7 +32,7 @@ def telemetry() -> Iterator[Telemetry]:
 
 @pytest.fixture
 def kafka() -> Kafka:
-    return broker.shared()
+    return Kafka.shared()
 
 
 @pytest.fixture
@@ -50,18 +49,6 @@ def reading(kafka: Kafka, topic: str, kind: Callable[[Any], Any] = Consumer, **o
     consumer = kind(config(kafka, group_id=f"readers-of-{topic}", fetch_wait_max_ms=10, **options))
     consumer.assign([TopicPartition(topic, 0, 0)])
     return consumer
-
-
-def sent(telemetry: Telemetry, **labels: Any) -> int:
-    return telemetry.count(names.HOP_DURATION, side="producer", **labels)
-
-
-def handled(telemetry: Telemetry, **labels: Any) -> int:
-    return telemetry.count(names.HOP_DURATION, side="consumer", **labels)
-
-
-def trace_id() -> int:
-    return trace.get_current_span().get_span_context().trace_id
 
 
 # -- types that are written in C ------------------------------------------------------------------

@@ -18,7 +18,7 @@ import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
-from tests.contract.harness.rabbitmq import Rabbit, dead_letters_of, shared
+from tests.contract.harness.rabbitmq import Rabbit, dead_letters_of
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 
@@ -32,7 +32,7 @@ def telemetry() -> Iterator[Telemetry]:
 
 @pytest.fixture
 def broker() -> Rabbit:
-    return shared()
+    return Rabbit.shared()
 
 
 @pytest.fixture
@@ -144,11 +144,11 @@ def test_a_handler_within_a_handler_has_its_own_hop(
         seen.append(trace_id())
         channel.stop_consuming()
 
-    second = shared().topic()
+    second = Rabbit.shared().topic()
     channel.basic_publish("", topic, b"value")
     channel.basic_consume(topic, outer, auto_ack=True)
     other.basic_consume(second, inner, auto_ack=True)
-    shared().deliver(second, [(name, value.encode()) for name, value in SAMPLED.items()])
+    Rabbit.shared().deliver(second, [(name, value.encode()) for name, value in SAMPLED.items()])
     channel.start_consuming()
     while len(seen) < 2:
         channel.connection.process_data_events(1)

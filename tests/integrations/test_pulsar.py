@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
 from otel_kit.testing import capture
-from tests.contract.harness.pulsar import PulsarBroker, shared
+from tests.contract.harness.pulsar import PulsarBroker
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
@@ -19,7 +19,7 @@ PATIENCE = 10_000
 
 @pytest.fixture
 def broker() -> PulsarBroker:
-    return shared()
+    return PulsarBroker.shared()
 
 
 @pytest.fixture

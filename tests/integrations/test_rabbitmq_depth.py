@@ -11,7 +11,7 @@ from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import QueueConsumerHarness
 from tests.contract.harness.aio_pika import AioPikaCallback, AioPikaIterated
 from tests.contract.harness.pika import PikaCallback, PikaConsume, PikaSelect
-from tests.contract.harness.rabbitmq import Rabbit, shared
+from tests.contract.harness.rabbitmq import Rabbit
 from tests.gauges.waiting import until
 
 Harness = type[Any]
@@ -75,7 +75,7 @@ async def test_a_blocking_connection_is_asked_when_it_does_its_work() -> None:
 @every
 async def test_a_queue_that_is_deleted_ends_its_series_and_nothing_else(harness: Harness) -> None:
     """To ask about it closes a channel of the kit's, none of the application's."""
-    broker: Rabbit = shared()
+    broker: Rabbit = Rabbit.shared()
     with recording(harness) as telemetry:
         async with harness() as consumer:
             await becomes(lambda: depth(telemetry, consumer.topic) == (0, 0))
@@ -93,5 +93,5 @@ async def test_a_connection_that_is_watched_closes_as_before(harness: Harness) -
     """A channel of the kit's that is just open is closed with the connection."""
     with recording(harness):
         for _ in range(5):
-            async with harness(topic=shared().topic()) as consumer:
+            async with harness(topic=Rabbit.shared().topic()) as consumer:
                 assert isinstance(consumer, QueueConsumerHarness)

@@ -11,7 +11,7 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.awsrequest import AWSResponse
-from opentelemetry import baggage, context, trace
+from opentelemetry import baggage, context
 from opentelemetry.trace import SpanKind
 from urllib3 import HTTPResponse
 
@@ -20,8 +20,9 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, TRACE_ID
 from otel_kit.testing.contract.messaging import as_headers
-from tests.contract.harness.sqs import Sqs, attributes, options, shared
+from tests.contract.harness.sqs import Sqs, attributes, options
 from tests.gauges.waiting import until
+from tests.spans import handled, sent, trace_id
 
 PRODUCER, CONSUMER = SpanKind.PRODUCER, SpanKind.CONSUMER
 CONTEXT = {"traceparent", "tracestate", "baggage"}
@@ -29,7 +30,7 @@ CONTEXT = {"traceparent", "tracestate", "baggage"}
 
 @pytest.fixture
 def server() -> Sqs:
-    return shared()
+    return Sqs.shared()
 
 
 @pytest.fixture
@@ -50,18 +51,6 @@ def name_of(queue: dict[str, str]) -> str:
 
 def numbered(count: int) -> dict[str, Any]:
     return attributes({f"own-{number}": str(number) for number in range(count)})
-
-
-def sent(telemetry: Telemetry, **labels: Any) -> int:
-    return telemetry.count(names.HOP_DURATION, side="producer", **labels)
-
-
-def handled(telemetry: Telemetry, **labels: Any) -> int:
-    return telemetry.count(names.HOP_DURATION, side="consumer", **labels)
-
-
-def trace_id() -> int:
-    return trace.get_current_span().get_span_context().trace_id
 
 
 # -- room -----------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 import otel_kit
@@ -17,6 +16,7 @@ from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import as_headers
 from tests.contract.harness.aiokafka import AiokafkaIterated, AiokafkaProducer
 from tests.outbox.databases import Database
+from tests.spans import attributes, id_of, parent_of
 
 INSERT = "INSERT INTO outbox (topic, body, headers) VALUES ({p}, {p}, {p})"
 CONSUMER, PRODUCER = SpanKind.CONSUMER, SpanKind.PRODUCER
@@ -42,19 +42,6 @@ def read(database: Database) -> list[Row]:
     with closing(database.connect()) as connection:
         rows = connection.execute("SELECT id, topic, headers FROM outbox ORDER BY id")
         return list(rows.fetchall())
-
-
-def attributes(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
-
-
-def parent_of(span: ReadableSpan) -> int | None:
-    return span.parent and span.parent.span_id
-
-
-def id_of(span: ReadableSpan) -> int:
-    assert span.context is not None
-    return span.context.span_id
 
 
 def headers_of(stored: Any) -> dict[str, str]:

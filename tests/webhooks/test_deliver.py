@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
+from tests.spans import attributes, id_of, parent_of
 from tests.webhooks.senders import (
     CLIENTS,
     FAILURES,
@@ -21,7 +22,6 @@ from tests.webhooks.senders import (
     by_requests,
     tried,
 )
-from tests.webhooks.spans import attributes, id_of, parent_of
 from tests.webhooks.subscriber import HANGS_UP, Subscriber
 
 

@@ -12,15 +12,14 @@ import starlette.datastructures
 import werkzeug.datastructures
 import werkzeug.serving
 from opentelemetry import context
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID
+from tests.spans import attributes, id_of, links_of, parent_of
 from tests.webhooks.receiver import BODY, WEBHOOK, post, served
-from tests.webhooks.spans import attributes, id_of, parent_of
 from tests.webhooks.subscriber import subscriber
 
 CLIENT, CONSUMER, SERVER = SpanKind.CLIENT, SpanKind.CONSUMER, SpanKind.SERVER
@@ -32,10 +31,6 @@ STRANGER = {**SAMPLED, "baggage": "saga.id=theirs,tenant=theirs"}
 def telemetry() -> Iterator[Telemetry]:
     with capture("billing", integrations=LIBRARIES) as telemetry:
         yield telemetry
-
-
-def links_of(span: ReadableSpan) -> list[int]:
-    return [link.context.span_id for link in span.links]
 
 
 def test_one_trace_from_the_sender_to_the_handler() -> None:

@@ -11,8 +11,8 @@ from standardwebhooks import Webhook
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
+from tests.spans import attributes, id_of, parent_of
 from tests.webhooks.senders import BODY, CLIENTS, WIRE, Post, by_requests, tried
-from tests.webhooks.spans import attributes, id_of, parent_of
 from tests.webhooks.subscriber import Subscriber
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

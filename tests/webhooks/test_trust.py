@@ -4,15 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 import otel_kit
 from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.contexts import SAMPLED, SPAN_ID, TRACE_ID
+from tests.spans import attributes, id_of, links_of, parent_of
 from tests.webhooks.receiver import post, served
-from tests.webhooks.spans import attributes, id_of, parent_of
 
 LIBRARIES = ["flask", "requests"]
 STRANGER = {**SAMPLED, "baggage": "saga.id=theirs,tenant=theirs"}
@@ -23,10 +22,6 @@ CLIENT, CONSUMER, SERVER = SpanKind.CLIENT, SpanKind.CONSUMER, SpanKind.SERVER
 def telemetry() -> Iterator[Telemetry]:
     with capture("billing", integrations=LIBRARIES) as telemetry:
         yield telemetry
-
-
-def links_of(span: ReadableSpan) -> list[int]:
-    return [link.context.span_id for link in span.links]
 
 
 def test_a_strangers_context_is_linked_to(telemetry: Telemetry) -> None:

@@ -23,6 +23,20 @@ def named(headers: Headers, name: str) -> list[str]:
 class Broker(ABC):
     """A real broker, and an uninstrumented client of it."""
 
+    _shared: ClassVar["Broker | None"] = None
+
+    @classmethod
+    def shared(cls) -> Self:
+        """The one of this process of tests."""
+        if not isinstance(cls._shared, cls):
+            cls._shared = cls()
+        return cls._shared
+
+    @classmethod
+    def alone(cls) -> Self:
+        """One for a scenario that will harm it; as it is here, one that nobody can harm."""
+        return cls.shared()
+
     @abstractmethod
     def topic(self) -> str:
         """A new topic, or queue, of this name."""
@@ -51,20 +65,12 @@ class _Harness(ABC):
     library: ClassVar[str]
     """The integration's name."""
     transport: ClassVar[str]
+    brokers: ClassVar[type[Broker]]
+    """Where its brokers come from."""
 
     def __init__(self, cluster: Broker | None = None, *, topic: str | None = None) -> None:
-        self.broker = cluster or self.shared()
+        self.broker = cluster or self.brokers.shared()
         self.topic = topic or self.broker.topic()
-
-    @classmethod
-    @abstractmethod
-    def shared(cls) -> Broker:
-        """The one broker of this process of tests."""
-
-    @classmethod
-    @abstractmethod
-    def alone(cls) -> Broker:
-        """A broker for one scenario, which will harm it."""
 
     @property
     def destination(self) -> str:

@@ -52,7 +52,7 @@ async def refusal(producer: ProducerHarness, headers: object) -> str | None:
 
 async def test_a_refused_message_is_an_error(subject: Subject, harness: Harness, why: str) -> None:
     """A message that the broker refuses ends its span as an error, with the error's type."""
-    cluster = harness.alone()
+    cluster = harness.brokers.alone()
     with subject.record(harness.library) as telemetry:
         async with harness(cluster) as producer:
             error = await producer.send_refused(why)
@@ -66,7 +66,7 @@ async def test_a_refused_message_is_an_error(subject: Subject, harness: Harness,
 @pytest.mark.own
 async def test_a_refused_message_is_classed(subject: Subject, harness: Harness, why: str) -> None:
     """The edge tells a message that is wrong from a broker that does not keep up."""
-    cluster = harness.alone()
+    cluster = harness.brokers.alone()
     with subject.record(harness.library) as telemetry:
         async with harness(cluster) as producer:
             await producer.send_refused(why)

@@ -94,7 +94,7 @@ async def test_messages_stay_in_order(subject: Subject, harness: Harness) -> Non
 @only(lambda harness: harness.restarts)
 async def test_a_broker_that_restarts_in_the_middle(subject: Subject, harness: Harness) -> None:
     """The message of before and the one of afterwards are a hop each, in the sender's trace."""
-    cluster = harness.alone()
+    cluster = harness.brokers.alone()
     try:
         with subject.record(harness.library) as telemetry:
             async with harness(cluster) as consumer:

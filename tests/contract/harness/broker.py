@@ -8,7 +8,7 @@ partition, requests that fail.  kafka-python needs `api_version=API_VERSION` wit
 import ctypes
 import uuid
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from confluent_kafka import cimpl
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -56,6 +56,10 @@ class Kafka(Broker):
         # The type itself: OpenTelemetry's instrumentation puts another in its place.
         self._producer = cimpl.Producer({"bootstrap.servers": self.bootstrap})
 
+    @classmethod
+    def alone(cls) -> Self:
+        return cls()
+
     def close(self) -> None:
         """Stop the broker; everything in it is gone."""
         self._library.rd_kafka_mock_cluster_destroy(self._cluster)
@@ -97,22 +101,9 @@ class Kafka(Broker):
             consumer.close()
 
 
-@cache
-def shared() -> Kafka:
-    """The one broker of this process."""
-    return Kafka()
-
-
 class OnKafka:
     """Where the harnesses of Kafka's clients find their broker."""
 
     transport: ClassVar[str] = "kafka"
+    brokers = Kafka
     broker: Kafka
-
-    @classmethod
-    def shared(cls) -> Kafka:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> Kafka:
-        return Kafka()

@@ -5,8 +5,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import celery
 from celery import signals
@@ -33,7 +32,8 @@ def leave_logging_alone(**_: Any) -> None:
 class CeleryBroker(Broker):
     """A server, an application, and its one worker, which runs tasks of all harnesses."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | None = None) -> None:
+        server = server or Server.shared()
         self.server = server
         url = f"redis://{server.address}/0"
         self.app = celery.Celery("contract", broker=url, set_as_current=False)
@@ -50,18 +50,18 @@ class CeleryBroker(Broker):
         def handle(task: Any, value: str) -> None:
             self.harnesses[task.request.delivery_info["routing_key"]].handle(task.request)
 
-    @classmethod
-    def alone(cls) -> "CeleryBroker":
-        server = Server()
-        server.start()
-        return cls(server)
-
     def worker(self) -> None:
         """Start the worker, unless it is there."""
         if self._worker is None:
             options = {"pool": "threads", "concurrency": 50, "perform_ping_check": False}
             self._worker = start_worker(self.app, loglevel="CRITICAL", queues=["none"], **options)
             self._worker.__enter__()
+
+    @classmethod
+    def alone(cls) -> Self:
+        server = Server()
+        server.start()
+        return cls(server)
 
     def topic(self) -> str:
         return f"orders-{uuid.uuid4().hex[:12]}"
@@ -96,26 +96,13 @@ class CeleryBroker(Broker):
         self.server.close()
 
 
-@cache
-def shared() -> CeleryBroker:
-    """The one broker of this process."""
-    return CeleryBroker(Server.shared())
-
-
 class OnCelery:
     """Where the harnesses find their server."""
 
     library: ClassVar[str] = "celery"
     transport: ClassVar[str] = "celery"
+    brokers = CeleryBroker
     broker: CeleryBroker
-
-    @classmethod
-    def shared(cls) -> CeleryBroker:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> CeleryBroker:
-        return CeleryBroker.alone()
 
 
 class CeleryProducer(OnCelery, ProducerHarness):

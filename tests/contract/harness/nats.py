@@ -4,8 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
@@ -28,9 +27,16 @@ _SECOND = 10**9
 class NatsBroker(Broker):
     """Each topic is a subject and a stream of that name, so that whatever is sent is kept."""
 
-    def __init__(self, server: Nats) -> None:
+    def __init__(self, server: Nats | None = None) -> None:
+        server = server or Nats.shared()
         self._server = server
         self.url = server.url
+
+    @classmethod
+    def alone(cls) -> Self:
+        server = Nats()
+        server.start()
+        return cls(server)
 
     def topic(self) -> str:
         name = f"orders-{uuid.uuid4().hex[:12]}"
@@ -65,27 +71,13 @@ class NatsBroker(Broker):
         self._server.restart()
 
 
-@cache
-def _shared() -> NatsBroker:
-    return NatsBroker(Nats.shared())
-
-
 class OnNats:
     """One connection to a server with JetStream."""
 
     library = "nats-py"
     transport = "nats"
+    brokers = NatsBroker
     broker: NatsBroker
-
-    @classmethod
-    def shared(cls) -> NatsBroker:
-        return _shared()
-
-    @classmethod
-    def alone(cls) -> NatsBroker:
-        server = Nats()
-        server.start()
-        return NatsBroker(server)
 
     async def connect(self) -> None:
         self.reconnected = asyncio.Event()

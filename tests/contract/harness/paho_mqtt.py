@@ -5,8 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -23,10 +22,17 @@ T = TypeVar("T")
 class MqttBroker(Broker):
     """Somebody else has subscribed to each topic, and is given whatever is sent."""
 
-    def __init__(self, server: Mosquitto) -> None:
+    def __init__(self, server: Mosquitto | None = None) -> None:
+        server = server or Mosquitto.shared()
         self._server = server
         self.port = server.port
         self._others: dict[str, Wire] = {}
+
+    @classmethod
+    def alone(cls) -> Self:
+        server = Mosquitto()
+        server.start()
+        return cls(server)
 
     def topic(self) -> str:
         name = f"orders-{uuid.uuid4().hex[:12]}"
@@ -45,11 +51,6 @@ class MqttBroker(Broker):
         for other in self._others.values():
             other.__exit__()
         self._server.close()
-
-
-@cache
-def _shared() -> MqttBroker:
-    return MqttBroker(Mosquitto.shared())
 
 
 def new_client(protocol: int = mqtt.MQTTv5, **options: Any) -> Any:
@@ -78,17 +79,8 @@ def started(client: Any, port: int) -> None:
 class OnMqtt:
     library = "paho-mqtt"
     transport = "mqtt"
+    brokers = MqttBroker
     broker: MqttBroker
-
-    @classmethod
-    def shared(cls) -> MqttBroker:
-        return _shared()
-
-    @classmethod
-    def alone(cls) -> MqttBroker:
-        server = Mosquitto()
-        server.start()
-        return MqttBroker(server)
 
 
 class UserProperties(Properties):

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import _pulsar
@@ -32,7 +31,8 @@ _SOON = 50
 class PulsarBroker(Broker):
     """The other side uses the client's part in C++, which nobody instruments."""
 
-    def __init__(self, server: Pulsar) -> None:
+    def __init__(self, server: Pulsar | None = None) -> None:
+        server = server or Pulsar.shared()
         self.server = server
         configuration = _pulsar.ClientConfiguration()
         configuration.set_file_logger(_pulsar.LoggerLevel.Warn, str(server.folder / "client.log"))
@@ -61,23 +61,11 @@ class PulsarBroker(Broker):
         """It goes on: the next scenario finds it as good as new."""
 
 
-@cache
-def shared() -> PulsarBroker:
-    return PulsarBroker(Pulsar.shared())
-
-
 class _OnPulsar:
     library = "pulsar"
     transport = "pulsar"
+    brokers = PulsarBroker
     broker: PulsarBroker
-
-    @classmethod
-    def shared(cls) -> PulsarBroker:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> PulsarBroker:
-        return shared()
 
     def connected(self) -> Any:
         return pulsar.Client(self.broker.server.url, logger=self.quiet())

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, ClassVar
 
 import amqp
@@ -84,22 +83,9 @@ def dead_letters_of(topic: str) -> str:
     return f"{topic}.dead"
 
 
-@cache
-def shared() -> Rabbit:
-    """The one broker of this process."""
-    return Rabbit()
-
-
 class OnRabbitMQ:
     """Where the harnesses of RabbitMQ's clients find their broker."""
 
     transport: ClassVar[str] = "rabbitmq"
+    brokers = Rabbit
     broker: Rabbit
-
-    @classmethod
-    def shared(cls) -> Rabbit:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> Rabbit:
-        return shared()

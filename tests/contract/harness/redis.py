@@ -3,8 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import redis
 import redis.asyncio
@@ -26,12 +25,13 @@ _VALUE = "value"
 class RedisBroker(Broker):
     """A server, and a client whose commands are written by hand: no integration sees them."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | None = None) -> None:
+        server = server or Server.shared()
         self.server = server
         self._client = redis.Redis(port=server.port)
 
     @classmethod
-    def alone(cls) -> "RedisBroker":
+    def alone(cls) -> Self:
         server = Server()
         server.start()
         return cls(server)
@@ -69,26 +69,13 @@ def group_of(topic: str) -> str:
     return f"group-of-{topic}"
 
 
-@cache
-def shared() -> RedisBroker:
-    """The one broker of this process."""
-    return RedisBroker(Server.shared())
-
-
 class OnRedis:
     """Where the harnesses find their server."""
 
     library: ClassVar[str] = "redis"
     transport: ClassVar[str] = "redis"
+    brokers = RedisBroker
     broker: RedisBroker
-
-    @classmethod
-    def shared(cls) -> RedisBroker:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> RedisBroker:
-        return RedisBroker.alone()
 
 
 class RedisProducer(OnRedis, ProducerHarness):

@@ -97,26 +97,13 @@ class Sqs(Broker):
     def close(self) -> None: ...
 
 
-@cache
-def shared() -> Sqs:
-    """The one of this process."""
-    return Sqs()
-
-
 class _OnSqs:
     """Where the harnesses find their server; none of them harms it."""
 
     transport: ClassVar[str] = "aws_sqs"
+    brokers = Sqs
     broker: Sqs
     topic: str
-
-    @classmethod
-    def shared(cls) -> Sqs:
-        return shared()
-
-    @classmethod
-    def alone(cls) -> Sqs:
-        return shared()
 
     @property
     def queue(self) -> dict[str, str]:

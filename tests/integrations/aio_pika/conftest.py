@@ -7,7 +7,7 @@ import aio_pika
 import pytest
 
 from otel_kit.testing import Telemetry, capture
-from tests.contract.harness.rabbitmq import Rabbit, shared
+from tests.contract.harness.rabbitmq import Rabbit
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def telemetry() -> Iterator[Telemetry]:
 
 @pytest.fixture
 def broker() -> Rabbit:
-    return shared()
+    return Rabbit.shared()
 
 
 @pytest.fixture
