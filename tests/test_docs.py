@@ -49,3 +49,10 @@ def test_the_settings_page_is_up_to_date() -> None:
 def test_the_table_of_the_scaling_page_is_up_to_date() -> None:
     """`make docs` writes it from `collector.sizing`."""
     assert write_scaling.page() == (ROOT / "docs/scaling.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda p: p.name
+)
+def test_no_page_has_the_marks_of_a_merge(page: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(), re.M)

@@ -29,14 +29,11 @@ from tests.contract.harness.django import DjangoAsgi, DjangoWsgi
 from tests.contract.harness.flask import Flask
 from tests.contract.harness.httpx import HttpxAsync, HttpxSync
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
-from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback, PikaConsume
+from tests.contract.harness.pika import PikaBlockingProducer
+from tests.contract.harness.pika_consumers import PikaCallback, PikaConsume
 from tests.contract.harness.requests import Requests
-from tests.contract.harness.sqs import (
-    AiobotocoreConsumer,
-    AiobotocoreProducer,
-    Boto3Consumer,
-    Boto3Producer,
-)
+from tests.contract.harness.sqs import AiobotocoreProducer, Boto3Producer
+from tests.contract.harness.sqs_consumers import AiobotocoreConsumer, Boto3Consumer
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.urllib3 import Urllib3Manager, Urllib3Pool
 

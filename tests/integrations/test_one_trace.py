@@ -17,7 +17,8 @@ from tests.contract.harness.confluent_kafka import ConfluentPolled, ConfluentPro
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.nats import NatsCallback, NatsFetch, NatsProducer, NatsStreamProducer
 from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
-from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback
+from tests.contract.harness.pika import PikaBlockingProducer
+from tests.contract.harness.pika_consumers import PikaCallback
 from tests.contract.harness.pulsar import PulsarProducer, PulsarReceive
 from tests.contract.harness.redis import (
     RedisAsyncProducer,
@@ -25,12 +26,8 @@ from tests.contract.harness.redis import (
     RedisProducer,
     RedisReader,
 )
-from tests.contract.harness.sqs import (
-    AiobotocoreConsumer,
-    AiobotocoreProducer,
-    BotocoreConsumer,
-    BotocoreProducer,
-)
+from tests.contract.harness.sqs import AiobotocoreProducer, BotocoreProducer
+from tests.contract.harness.sqs_consumers import AiobotocoreConsumer, BotocoreConsumer
 from tests.integrations.legs import Grpc, Http, Leg, Message, Outbox, Webhook
 
 OUTBOUND = (SpanKind.CLIENT, SpanKind.PRODUCER)

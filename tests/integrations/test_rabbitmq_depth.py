@@ -10,7 +10,7 @@ from otel_kit import names
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import QueueConsumerHarness
 from tests.contract.harness.aio_pika import AioPikaCallback, AioPikaIterated
-from tests.contract.harness.pika import PikaCallback, PikaConsume, PikaSelect
+from tests.contract.harness.pika_consumers import PikaCallback, PikaConsume, PikaSelect
 from tests.contract.harness.rabbitmq import Rabbit
 from tests.gauges.waiting import until
 

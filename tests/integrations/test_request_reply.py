@@ -17,10 +17,12 @@ from tests.contract.harness.confluent_kafka import ConfluentPolled, ConfluentPro
 from tests.contract.harness.kafka_python import KafkaPythonConsumer, KafkaPythonProducer
 from tests.contract.harness.nats import NatsIterated, NatsProducer
 from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
-from tests.contract.harness.pika import PikaBlockingProducer, PikaCallback
+from tests.contract.harness.pika import PikaBlockingProducer
+from tests.contract.harness.pika_consumers import PikaCallback
 from tests.contract.harness.pulsar import PulsarProducer, PulsarReceive
 from tests.contract.harness.redis import RedisProducer, RedisReader
-from tests.contract.harness.sqs import BotocoreConsumer, BotocoreProducer
+from tests.contract.harness.sqs import BotocoreProducer
+from tests.contract.harness.sqs_consumers import BotocoreConsumer
 
 
 class WithAttributes(BotocoreConsumer):

@@ -10,7 +10,12 @@ from otel_kit import names
 from otel_kit.integrations import _sqs_queues
 from otel_kit.testing import Telemetry, capture
 from otel_kit.testing.contract.messaging import QueueConsumerHarness
-from tests.contract.harness.sqs import AiobotocoreConsumer, Boto3Consumer, BotocoreConsumer, Sqs
+from tests.contract.harness.sqs import Sqs
+from tests.contract.harness.sqs_consumers import (
+    AiobotocoreConsumer,
+    Boto3Consumer,
+    BotocoreConsumer,
+)
 from tests.gauges.waiting import until
 
 Harness = type[QueueConsumerHarness]

@@ -18,6 +18,8 @@ _CHART: Final = "timeline"
 _ZOOM: Final = "zoom"
 """The URL's word for the window: from and to, milliseconds since the saga's start."""
 _LEAST_NS: Final = 1000
+_PATIENCE_MS: Final = 1000
+"""Between the two clicks of a double one: a browser that is busy hears of them late."""
 _IDLE: Final = 4
 """A saga that has been quiet for so many times as long as it was busy is offered a closer look."""
 
@@ -40,7 +42,7 @@ def show(opened: Opened) -> None:
     st.plotly_chart(
         figure, key=_CHART, theme=None, selection_mode="points",
         on_select=lambda: _selected(story.started_ns, window),
-        config={"displayModeBar": False, "doubleClick": False},
+        config={"displayModeBar": False, "doubleClick": False, "doubleClickDelay": _PATIENCE_MS},
         alt="Everything that happened in the saga, by service and step, over time",
     )  # fmt: skip
     dragged.listen(_CHART, lambda edges: _dragged(story.started_ns, edges, whole))

@@ -44,14 +44,8 @@ from tests.contract.harness.nats import (
     NatsStreamProducer,
 )
 from tests.contract.harness.paho_mqtt import PahoConsumer, PahoProducer
-from tests.contract.harness.pika import (
-    PikaAsyncioProducer,
-    PikaBlockingProducer,
-    PikaCallback,
-    PikaConsume,
-    PikaGet,
-    PikaSelect,
-)
+from tests.contract.harness.pika import PikaAsyncioProducer, PikaBlockingProducer
+from tests.contract.harness.pika_consumers import PikaCallback, PikaConsume, PikaGet, PikaSelect
 from tests.contract.harness.pulsar import (
     PulsarAsyncio,
     PulsarAsyncioProducer,
@@ -68,13 +62,11 @@ from tests.contract.harness.redis import (
 )
 from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
-from tests.contract.harness.sqs import (
+from tests.contract.harness.sqs import AiobotocoreProducer, Boto3Producer, BotocoreProducer
+from tests.contract.harness.sqs_consumers import (
     AiobotocoreConsumer,
-    AiobotocoreProducer,
     Boto3Consumer,
-    Boto3Producer,
     BotocoreConsumer,
-    BotocoreProducer,
 )
 from tests.contract.harness.starlette import FastApi, Starlette
 from tests.contract.harness.strawberry import StrawberryAsgi

@@ -1,7 +1,6 @@
-"""SQS by its three clients in Python, with moto's server for AWS."""
+"""SQS and those who send to it by its three clients in Python, with moto's server for AWS."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping
 from functools import cache
@@ -15,12 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from otel_kit.testing.contract.loops import TaskLoop, ThreadLoop
 from otel_kit.testing.contract.messaging import (
     Broker,
     Headers,
     ProducerHarness,
-    QueueConsumerHarness,
 )
 from tests.servers.moto import Moto
 
@@ -29,9 +26,9 @@ REFUSALS = {"no such queue": "client_error", "nobody there": "connection"}
 
 
 # One each: they read long descriptions of AWS, and remember them.
-_botocore = cache(botocore.session.get_session)
-_boto3 = cache(boto3.Session)
-_aiobotocore = cache(aiobotocore.session.get_session)
+botocore_session = cache(botocore.session.get_session)
+boto3_session = cache(boto3.Session)
+aiobotocore_session = cache(aiobotocore.session.get_session)
 
 
 def options(url: str, config: Any = Config) -> dict[str, Any]:
@@ -54,7 +51,7 @@ class Sqs(Broker):
         self.client = self.connect("sqs")
 
     def connect(self, service: str) -> Any:
-        return _botocore().create_client(service, **options(self.url))
+        return botocore_session().create_client(service, **options(self.url))
 
     def ask(self, operation: str, **arguments: Any) -> Any:
         """Call a function of the client's, unseen."""
@@ -97,7 +94,7 @@ class Sqs(Broker):
     def close(self) -> None: ...
 
 
-class _OnSqs:
+class OnSqs:
     """Where the harnesses find their server; none of them harms it."""
 
     transport: ClassVar[str] = "aws_sqs"
@@ -119,7 +116,7 @@ def body(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-class _SqsProducer(_OnSqs, ProducerHarness):
+class _SqsProducer(OnSqs, ProducerHarness):
     refusals = REFUSALS
     unsendable = (5, ParamValidationError)
     headers_are_lists = False
@@ -152,7 +149,7 @@ class BotocoreProducer(_SqsProducer):
     library = "botocore"
 
     async def connect(self, url: str) -> None:
-        self._client = _botocore().create_client("sqs", **options(url))
+        self._client = botocore_session().create_client("sqs", **options(url))
 
     async def close(self) -> None:
         self._client.close()
@@ -168,7 +165,7 @@ class Boto3Producer(_SqsProducer):
     library = "boto3"
 
     async def connect(self, url: str) -> None:
-        self._resource = _boto3().resource("sqs", **options(url))
+        self._resource = boto3_session().resource("sqs", **options(url))
 
     async def close(self) -> None:
         self._resource.meta.client.close()
@@ -183,7 +180,7 @@ class AiobotocoreProducer(_SqsProducer):
     library = "aiobotocore"
 
     async def connect(self, url: str) -> None:
-        self._made = _aiobotocore().create_client("sqs", **options(url, AioConfig))
+        self._made = aiobotocore_session().create_client("sqs", **options(url, AioConfig))
         self._client = await self._made.__aenter__()
 
     async def close(self) -> None:
@@ -191,143 +188,3 @@ class AiobotocoreProducer(_SqsProducer):
 
     async def send(self, **arguments: Any) -> None:
         await self._client.send_message(**self.queue, **body(arguments))
-
-
-class _SqsConsumer(_OnSqs, QueueConsumerHarness):
-    """A loop over what was received, with one message each time."""
-
-    batches = True
-    dead_letters = True
-    restarts = False
-    handle: str
-    wanted: ClassVar[Mapping[str, list[str]]] = {}
-    """What the application asks for besides the body."""
-
-    async def batch(self, count: int) -> list[Any]:
-        raise NotImplementedError
-
-    async def crash(self) -> None:
-        """Long enough: the message's visibility timeout is up."""
-        await asyncio.to_thread(self._expire)
-        await self.close()
-
-    async def give_back(self) -> None:
-        await asyncio.to_thread(self._expire)
-
-    def _expire(self) -> None:
-        self.broker.ask(
-            "change_message_visibility",
-            **self.queue,
-            ReceiptHandle=self.handle,
-            VisibilityTimeout=0,
-        )
-
-    async def acknowledge(self) -> None:
-        await asyncio.to_thread(
-            self.broker.ask, "delete_message", **self.queue, ReceiptHandle=self.handle
-        )
-
-    async def reject(self) -> str:
-        dead = self.broker.topic()
-        policy = {"deadLetterTargetArn": f"arn:aws:sqs:eu-west-1:123456789012:{dead}"}
-        redrive = json.dumps({**policy, "maxReceiveCount": 1})
-        self.broker.ask("set_queue_attributes", **self.queue, Attributes={"RedrivePolicy": redrive})
-        await self.give_back()
-        await self.nothing()
-        return dead
-
-    def value(self, message: Any) -> bytes:
-        self.handle = message["ReceiptHandle"]
-        found: str = message["Body"]
-        return found.encode()
-
-
-class BotocoreConsumer(ThreadLoop, _SqsConsumer):
-    library = "botocore"
-
-    _loop: Any = iter(())
-
-    def connect(self) -> None:
-        self._client = _botocore().create_client("sqs", **options(self.broker.url))
-
-    def _receive(self, count: int, wait: int) -> Any:
-        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
-        return self._client.receive_message(**self.queue, **asking).get("Messages", [])
-
-    async def next(self) -> Any:
-        def step() -> Any:
-            message = next(self._loop, None)
-            while message is None:
-                self._loop = iter(self._receive(1, 5))
-                message = next(self._loop, None)
-            self.value(message)
-            return message
-
-        return await self.here(step)
-
-    async def nothing(self) -> None:
-        assert list(await self.here(lambda: self._receive(1, 0))) == []
-
-    async def batch(self, count: int) -> list[Any]:
-        messages: list[Any] = await self.here(lambda: self._receive(count, 5))
-        return messages if count > 1 else messages[:]
-
-    def leave(self) -> None:
-        self._loop = iter(())
-        self._client.close()
-
-
-class Boto3Consumer(BotocoreConsumer):
-    """A queue as a resource, and its messages."""
-
-    library = "boto3"
-
-    def connect(self) -> None:
-        resource = _boto3().resource("sqs", **options(self.broker.url))
-        self._queue = resource.Queue(self.queue["QueueUrl"])
-        self._client = resource.meta.client
-
-    def _receive(self, count: int, wait: int) -> Any:
-        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
-        return self._queue.receive_messages(**asking)
-
-    def handled(self) -> None:
-        """As the application says it, seen by whoever watches."""
-        self._client.delete_message(**self.queue, ReceiptHandle=self.handle)
-
-    def value(self, message: Any) -> bytes:
-        self.handle = message.receipt_handle
-        found: str = message.body
-        return found.encode()
-
-
-class AiobotocoreConsumer(TaskLoop, _SqsConsumer):
-    library = "aiobotocore"
-
-    async def open(self) -> None:
-        self._loop: Any = iter(())
-        made = _aiobotocore().create_client("sqs", **options(self.broker.url, AioConfig))
-        self._client = await made.__aenter__()
-
-    async def _receive(self, count: int, wait: int) -> Any:
-        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
-        return (await self._client.receive_message(**self.queue, **asking)).get("Messages", [])
-
-    async def next(self) -> Any:
-        message = next(self._loop, None)
-        while message is None:
-            self._loop = iter(await self._receive(1, 5))
-            message = next(self._loop, None)
-        self.value(message)
-        return message
-
-    async def nothing(self) -> None:
-        assert list(await self._receive(1, 0)) == []
-
-    async def batch(self, count: int) -> list[Any]:
-        messages: list[Any] = await self._receive(count, 5)
-        return messages if count > 1 else messages[:]
-
-    async def close(self) -> None:
-        self._loop = iter(())
-        await self._client.close()
