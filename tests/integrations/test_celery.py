@@ -7,15 +7,17 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import celery
 import pytest
 from celery import chain, chord, group, signals
 from kombu import Queue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_kit import names
@@ -216,7 +218,7 @@ def test_where_a_message_goes(exchange: Any, routing_key: Any, said: str) -> Non
 
 
 WORKER = """
-import os, sys
+import os, signal, sys
 import redis
 from celery import Celery
 from opentelemetry import trace
@@ -230,6 +232,13 @@ def pay():
         with redis.Redis.from_url(os.environ["DONE"]) as client:
             client.rpush(os.environ["QUEUE"] + "-done", os.getpid())
 
+@app.task(name="orders.crash", ignore_result=True, acks_late=True, reject_on_worker_lost=True)
+def crash():
+    with redis.Redis.from_url(os.environ["DONE"]) as client:
+        if client.incr(os.environ["QUEUE"] + "-runs") == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+    pay()
+
 if __name__ == "__main__":
     options = ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "ERROR"]
     app.worker_main(["worker", "--pool", sys.argv[1], *options])
@@ -237,9 +246,30 @@ if __name__ == "__main__":
 RUN = "import sys; from otel_kit._run import run_command; sys.exit(run_command(sys.argv[1:]))"
 
 
-@pytest.mark.parametrize(("pool", "kind"), [("prefork", "redis"), ("solo", "rabbitmq")])
-def test_a_worker_that_is_run_as_it_is(tmp_path: Path, pool: str, kind: str) -> None:
-    """`otel-kit run` instruments it, whatever runs its tasks, and what they did arrives."""
+class Started(NamedTuple):
+    """A worker under `otel-kit run`, in processes of its own."""
+
+    process: subprocess.Popen[bytes]
+    app: Any
+    queue: str
+    sink: Sink
+
+    def sends(self, task: str) -> int:
+        """Send a task, and wait until it has run; the process that it ran in."""
+        self.app.send_task(task, queue=self.queue, headers=SAMPLED, ignore_result=True)
+        with client() as user:
+            _, ran_in = user.blpop(f"{self.queue}-done", timeout=WAIT)
+        return int(ran_in)
+
+    def ended(self) -> list[Span]:
+        """Ask it to end; all that it has recorded."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(WAIT) == 0
+        return self.sink.spans()
+
+
+@contextmanager
+def started(tmp_path: Path, pool: str, kind: str) -> Iterator[Started]:
     sink, program = Sink(), tmp_path / "shop.py"
     program.write_text(WORKER)
     queue = f"orders-{uuid.uuid4().hex[:12]}"
@@ -254,20 +284,35 @@ def test_a_worker_that_is_run_as_it_is(tmp_path: Path, pool: str, kind: str) -> 
     }
     command = [sys.executable, "-c", RUN, "--", sys.executable, str(program), pool]
     app = celery.Celery("test", broker=url(kind), set_as_current=False)
-    with subprocess.Popen(command, env=environment, cwd=tmp_path) as worker, client() as user:
+    with subprocess.Popen(command, env=environment, cwd=tmp_path) as worker:
         try:
-            app.send_task("orders.pay", queue=queue, headers=SAMPLED, ignore_result=True)
-            _, ran_in = user.blpop(f"{queue}-done", timeout=WAIT)
-            worker.send_signal(signal.SIGTERM)
-            assert worker.wait(WAIT) == 0
+            yield Started(worker, app, queue, sink)
         finally:
             worker.kill()
     app.close()
     sink.close()
 
-    assert (int(ran_in) != worker.pid) == (pool == "prefork")
-    spans = {span.name: span for span in sink.spans()}
+
+@pytest.mark.parametrize(("pool", "kind"), [("prefork", "redis"), ("solo", "rabbitmq")])
+def test_a_worker_that_is_run_as_it_is(tmp_path: Path, pool: str, kind: str) -> None:
+    """`otel-kit run` instruments it, whatever runs its tasks, and what they did arrives."""
+    with started(tmp_path, pool, kind) as worker:
+        ran_in = worker.sends("orders.pay")
+        spans = {span.name: span for span in worker.ended()}
+
+    assert (ran_in != worker.process.pid) == (pool == "prefork")
     run, work = spans["process orders.pay"], spans["work"]
     assert int.from_bytes(run.trace_id) == TRACE_ID
     assert int.from_bytes(run.parent_span_id) == SPAN_ID
     assert work.parent_span_id == run.span_id
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_task_comes_again_after_a_crash(tmp_path: Path, kind: str) -> None:
+    """The run that was killed could tell nothing; the next one is a hop below the same send."""
+    with started(tmp_path, "prefork", kind) as worker:
+        worker.sends("orders.crash")
+        [run] = [span for span in worker.ended() if span.name == "process orders.crash"]
+
+    assert int.from_bytes(run.trace_id) == TRACE_ID
+    assert int.from_bytes(run.parent_span_id) == SPAN_ID
