@@ -43,6 +43,10 @@ _CONSEQUENCES: Final = ("kombu<5.5", "werkzeug<3")
 """What old versions did not know that they cannot stand: Celery with redis-py 5.0, Flask 2.2."""
 _APART: Final[Mapping[str, Sequence[str]]] = {"fastapi": ("starlette",)}
 """Libraries whose oldest version asks for another version of these than their oldest."""
+_BESIDE: Final[Mapping[str, Sequence[str]]] = {
+    "aioboto3>=15.5": ("aiobotocore", "boto3", "botocore"),
+}
+"""What stands on an integration's library, and says exactly on which version of which."""
 _CORE: Final = " or ".join(
     (
         "continues",
@@ -70,6 +74,10 @@ def main() -> int:
     for library, others in _APART.items():
         kept = [each for name, each in supported.items() if name not in others]
         worst = max(worst, _run(kept, ["-k", f"{library} and ({chosen or library})", *arguments]))
+    for requirement, others in _BESIDE.items():
+        kept = [each for name, each in supported.items() if name not in others]
+        only = f"{Requirement(requirement).name} and ({chosen or 'test'})"
+        worst = max(worst, _run([*kept, requirement], ["-k", only, *arguments]))
     return worst
 
 

@@ -13,11 +13,11 @@ from botocore import exceptions
 from otel_kit.errors import ErrorClass
 from otel_kit.integrations._shape import Integration
 from otel_kit.integrations._sqs_queues import clients
-from otel_kit.integrations._sqs_receiving import as_resources, handed_out, receiving
+from otel_kit.integrations._sqs_receiving import handed_out, handing_resources, receiving
 from otel_kit.integrations._sqs_sending import ENTRIES, sending
 from otel_kit.integrations._sqs_words import Steps, is_quiet, quiet
 
-__all__ = ["as_resources", "at_once", "awaited", "declare", "errors", "handed_out"]
+__all__ = ["at_once", "awaited", "declare", "errors", "handed_out", "handing_resources"]
 
 
 def errors() -> dict[type[BaseException], ErrorClass]:

@@ -2,7 +2,8 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,10 +21,19 @@ _KEPT = 10_000
 _ENVELOPE = 262_144
 """Characters; a longer body is not looked into for the attributes of an SNS notification."""
 
-as_resources: ContextVar[bool] = ContextVar("otel_kit_sqs_as_resources", default=False)
-"""Whether boto3 makes resources of the messages, and hands those out."""
+_as_resources: ContextVar[bool] = ContextVar("otel_kit_sqs_as_resources", default=False)
 
 _received: OrderedDict[str, Hop] = OrderedDict()
+
+
+@contextmanager
+def handing_resources() -> Iterator[None]:
+    """Resources are made of the messages that are received within, and those are handed out."""
+    token = _as_resources.set(True)
+    try:
+        yield
+    finally:
+        _as_resources.reset(token)
 
 
 def receiving(integration: Integration, client: Any, params: Any) -> Steps:
@@ -70,7 +80,7 @@ def _arrived(integration: Integration, client: Any, params: Any, answer: Any) ->
         _strip(message, params)
     while len(_received) > _KEPT:
         _received.popitem(last=False)
-    if not as_resources.get():
+    if not _as_resources.get():
         answer["Messages"] = integration.handed(messages, client, handed_out)
 
 

@@ -20,11 +20,8 @@ _sqs.declare(integration, "botocore.client:BaseClient", _sqs.BOTO3, _sqs.at_once
 def acted(wrapped: Any, action: Any, args: Any, kwargs: Any) -> Any:
     if action._action_model.request.operation != "ReceiveMessage":
         return wrapped(*args, **kwargs)
-    token = _sqs.as_resources.set(True)
-    try:
+    with _sqs.handing_resources():
         messages = wrapped(*args, **kwargs)
-    finally:
-        _sqs.as_resources.reset(token)
     return integration.handed(messages, args[0], _sqs.handed_out)
 
 

@@ -7,7 +7,7 @@ from otel_kit.testing.contract.messaging import (
     ProducerHarness,
     QueueConsumerHarness,
 )
-from tests.contract.harness import confluent_kafka, retries
+from tests.contract.harness import confluent_kafka, retries, sqs_consumers
 from tests.contract.harness.aio_pika import (
     AioPikaCallback,
     AioPikaGet,
@@ -64,7 +64,6 @@ from tests.contract.harness.requests import Requests
 from tests.contract.harness.retries import RetryHarness
 from tests.contract.harness.sqs import AiobotocoreProducer, Boto3Producer, BotocoreProducer
 from tests.contract.harness.sqs_consumers import (
-    AiobotocoreConsumer,
     Boto3Consumer,
     BotocoreConsumer,
 )
@@ -139,7 +138,7 @@ CONSUMERS: list[type[ConsumerHarness]] = [
     *confluent_kafka.CONSUMERS,
     BotocoreConsumer,
     Boto3Consumer,
-    AiobotocoreConsumer,
+    *sqs_consumers.AIOBOTOCORE,
     AioPikaCallback,
     AioPikaIterated,
     AioPikaGet,

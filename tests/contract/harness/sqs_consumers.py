@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 from aiobotocore.config import AioConfig
@@ -133,8 +134,9 @@ class Boto3Consumer(BotocoreConsumer):
 class AiobotocoreConsumer(TaskLoop, _SqsConsumer):
     library = "aiobotocore"
 
+    _loop: Any = iter(())
+
     async def open(self) -> None:
-        self._loop: Any = iter(())
         made = aiobotocore_session().create_client("sqs", **options(self.broker.url, AioConfig))
         self._client = await made.__aenter__()
 
@@ -160,3 +162,29 @@ class AiobotocoreConsumer(TaskLoop, _SqsConsumer):
     async def close(self) -> None:
         self._loop = iter(())
         await self._client.close()
+
+
+class Aioboto3Consumer(AiobotocoreConsumer):
+    """A queue as aioboto3's resource, and its messages."""
+
+    async def open(self) -> None:
+        from aioboto3 import Session  # which wants an aiobotocore of its own choice
+
+        self._made = Session().resource("sqs", **options(self.broker.url, AioConfig))
+        resource = await self._made.__aenter__()
+        self._queue = await resource.Queue(self.queue["QueueUrl"])
+        self._client = resource.meta.client
+
+    async def _receive(self, count: int, wait: int) -> Any:
+        asking = {"MaxNumberOfMessages": count, "WaitTimeSeconds": wait, **self.wanted}
+        return await self._queue.receive_messages(**asking)
+
+    def value(self, message: Any) -> bytes:
+        self.handle = message.receipt_handle
+        found: str = message.meta.data["Body"]  # `await message.body` for an application
+        return found.encode()
+
+
+AIOBOTOCORE: list[type[AiobotocoreConsumer]] = [AiobotocoreConsumer]
+if find_spec("aioboto3") is not None:
+    AIOBOTOCORE.append(Aioboto3Consumer)
