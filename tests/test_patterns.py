@@ -82,16 +82,19 @@ def test_request_reply(telemetry: Telemetry, tmp_path: Path) -> None:
     options = {**wire, "auto_offset_reset": "earliest"}
     with (
         closing(kafka.KafkaProducer(**wire)) as producer,
-        closing(kafka.KafkaConsumer(topics[0], consumer_timeout_ms=2000, **options)) as asked,
-        closing(kafka.KafkaConsumer(topics[1], consumer_timeout_ms=10_000, **options)) as answers,
+        closing(kafka.KafkaConsumer(topics[0], **options)) as asked,
+        closing(kafka.KafkaConsumer(topics[1], consumer_timeout_ms=30_000, **options)) as answers,
         ThreadPoolExecutor(1) as pool,
     ):
-        served = pool.submit(defined["serve"], asked, producer, bytes.upper)
+        served = pool.submit(defined["serve"], asked, producer, {b"seven": b"SEVEN"}.__getitem__)
         assert defined["ask"](producer, answers, *topics, b"seven") == b"SEVEN"
-        served.result(30)
+        producer.send(topics[0], b"what nobody has a price for")
+        assert isinstance(served.exception(30), KeyError)
 
-    assert {span.kind for span in telemetry.spans} == {SpanKind.CLIENT, SpanKind.SERVER}
-    assert telemetry.count(names.HOP_DURATION, client="orders", server="orders") == 2
+    kinds = [SpanKind.CLIENT, SpanKind.SERVER, PRODUCER, CONSUMER]
+    assert [len(telemetry.matching(kind=kind)) for kind in kinds] == [1, 1, 1, 1]
+    for side in ("client", "server"):
+        assert telemetry.count(names.HOP_DURATION, side=side, client="orders", server="orders") == 1
 
 
 def test_webhooks(telemetry: Telemetry, tmp_path: Path) -> None:

@@ -3,9 +3,16 @@
 with otel_kit.testing.capture("orders") as telemetry:
     place_order()
 assert telemetry.span(kind=SpanKind.CLIENT).attributes["service.peer.name"] == "billing"
+
+In pytest the same is the fixture `telemetry`, which is there as soon as the kit is installed:
+
+def test_an_order_is_compensated(telemetry):
+    place_order("ORD-1")
+    telemetry.saga("ORD-1").reached("compensated").via("orders", "billing").within(5)
+    telemetry.assert_propagated()
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +33,7 @@ from otel_kit._providers.hop_spans import HopTracerProvider
 from otel_kit._providers.measuring import MeasuringMeterProvider
 from otel_kit._wiring import OnEnd, OnStart, wire
 from otel_kit.settings import Settings
+from otel_kit.testing.sagas import RecordedSaga
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,31 @@ class Telemetry:
             for raw in each.data.data_points
             if labels.items() <= (point := _point(raw)).labels.items()
         ]
+
+    def saga(self, saga_id: str) -> RecordedSaga:
+        """The saga of this id, to say what is expected of it; AssertionError if there is none."""
+        return RecordedSaga(saga_id, self.spans)
+
+    def assert_propagated(self, *, entry: Collection[str] = ()) -> None:
+        """Every hop that came in has continued its caller's or sender's context.
+
+        `entry` has the destinations (routes, methods, topics) at which something without context is
+        expected: where the test itself calls.  AssertionError names the hops that had none, or a
+        bad one; it is raised too if nothing came in at all.
+        """
+        arrived = self.points(names.PROPAGATION_MESSAGES)
+        assert arrived, "no hop came in: nothing could be continued"
+        lost = [
+            point
+            for point in arrived
+            if point.labels[names.RESULT] != "continued"
+            and point.labels[names.DESTINATION] not in entry
+        ]
+        assert not lost, "context was lost: " + "; ".join(
+            "{client} → {server}, {transport} {destination}: {result}".format_map(point.labels)
+            + f" ({point.count} times)"
+            for point in lost
+        )
 
     def count(self, metric: str, **labels: Any) -> int:
         """How many measurements (of a counter: its value) the series with these labels have."""

@@ -196,7 +196,7 @@ def test_dwell_is_right_from_a_millisecond_to_a_day(waited: float) -> None:
         pass
 
     (point,) = telemetry.points(names.QUEUE_DURATION, client="web", server="orders", group="g")
-    assert waited <= point.sum < waited + 5
+    assert waited <= point.sum < waited + 60
     assert telemetry.count(names.HOP_DURATION, side="consumer", client="web") == 1
 
 
