@@ -126,9 +126,9 @@ class Telemetry:
     def assert_propagated(self, *, entry: Collection[str] = ()) -> None:
         """Every hop that came in has continued its caller's or sender's context.
 
-        `entry` has the destinations (routes, methods, topics) at which something without context is
-        expected: where the test itself calls.  AssertionError names the hops that had none, or a
-        bad one; it is raised too if nothing came in at all.
+        `entry` has the transports (`http`, …) or destinations (topics, queues) by which something
+        comes without context because the test itself sends it.  AssertionError names the hops that
+        had none, or a bad one; it is raised too if nothing came in at all.
         """
         arrived = self.points(names.PROPAGATION_MESSAGES)
         assert arrived, "no hop came in: nothing could be continued"
@@ -136,11 +136,11 @@ class Telemetry:
             point
             for point in arrived
             if point.labels[names.RESULT] != "continued"
-            and point.labels[names.DESTINATION] not in entry
+            and not {point.labels[names.TRANSPORT], point.labels[names.DESTINATION]} & {*entry}
         ]
         assert not lost, "context was lost: " + "; ".join(
-            "{client} → {server}, {transport} {destination}: {result}".format_map(point.labels)
-            + f" ({point.count} times)"
+            "{client} → {server} by {transport} {destination}".format_map(point.labels).rstrip()
+            + f": {point.labels[names.RESULT]} ({point.count} times)"
             for point in lost
         )
 

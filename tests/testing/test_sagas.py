@@ -111,10 +111,11 @@ def test_context_that_was_lost_is_told_by_its_hop(telemetry: Telemetry) -> None:
         with otel_kit.process(otel_kit.incoming("kafka", "refunds", carrier={})):
             pass
 
-    said = "context was lost: unknown → orders, kafka refunds: missing (2 times)"
+    said = "context was lost: unknown → orders by kafka refunds: missing (2 times)"
     with pytest.raises(AssertionError, match=re.escape(said)):
         telemetry.assert_propagated()
     telemetry.assert_propagated(entry=["refunds"])
+    telemetry.assert_propagated(entry=["kafka"])
 
 
 def test_where_nothing_came_in_nothing_was_propagated(telemetry: Telemetry) -> None:
