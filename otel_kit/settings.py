@@ -205,8 +205,9 @@ class Settings:
         "OTEL_KIT_ENVELOPES",
         values.NAMES,
         (),
-        "messages without headers that carry context in their own bytes: redis, redis:orders.*, …; "
-        "whoever receives them must have the kit",
+        "messages without headers that carry context in their own bytes: redis (streams), "
+        "redis-list, redis-pubsub, mqtt, or some of them: redis:orders.*; whoever receives them "
+        "must have the kit",
     )
     websocket_envelope: bool = _option(
         "OTEL_KIT_WEBSOCKET_ENVELOPE",
