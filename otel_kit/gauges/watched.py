@@ -87,13 +87,17 @@ class Asked(Watched):
         raise NotImplementedError
 
     def look(self, subject: Any) -> None:
+        for queue in self._said.keys() - {each.queue for each in self._fresh()}:
+            self._said.pop(queue, None)
         for reading in self.ask(subject):
             self._said[reading.queue] = time.monotonic(), reading
 
     def readings(self, now: float) -> Iterable[Reading]:
+        return self._fresh() if self.here else []
+
+    def _fresh(self) -> list[Reading]:
         oldest = time.monotonic() - STALE_INTERVALS * self._interval
-        said = self._said.copy().values() if self.here else ()
-        return [reading for at, reading in said if at >= oldest]
+        return [reading for at, reading in self._said.copy().values() if at >= oldest]
 
     def stop(self) -> None:
         super().stop()
