@@ -79,13 +79,15 @@ def test_request_reply(telemetry: Telemetry, tmp_path: Path) -> None:
     defined, broker = run("Request and reply over a broker", tmp_path), Kafka.shared()
     topics = broker.topic(), broker.topic()
     wire = {"bootstrap_servers": broker.bootstrap, "api_version": API_VERSION}
-    options = {**wire, "auto_offset_reset": "earliest"}
+    options = {**wire, "auto_offset_reset": "earliest", "consumer_timeout_ms": 25_000}
     with (
         closing(kafka.KafkaProducer(**wire)) as producer,
-        closing(kafka.KafkaConsumer(topics[0], **options)) as asked,
-        closing(kafka.KafkaConsumer(topics[1], consumer_timeout_ms=30_000, **options)) as answers,
+        closing(kafka.KafkaConsumer(**options)) as asked,
+        closing(kafka.KafkaConsumer(**options)) as answers,
         ThreadPoolExecutor(1) as pool,
     ):
+        for consumer, topic in zip((asked, answers), topics, strict=True):
+            consumer.assign([kafka.TopicPartition(topic, 0)])
         served = pool.submit(defined["serve"], asked, producer, {b"seven": b"SEVEN"}.__getitem__)
         assert defined["ask"](producer, answers, *topics, b"seven") == b"SEVEN"
         producer.send(topics[0], b"what nobody has a price for")

@@ -211,6 +211,9 @@ class Polls:
     def forget(self, consumer: object) -> None:
         self._polled.pop(id(consumer), None)
 
+    def clear(self) -> None:
+        self._polled.clear()
+
     def _sweep(self) -> None:
         oldest = time.monotonic() - _OUT_OF_GROUP
         for key, each in list(self._polled.items()):

@@ -32,7 +32,7 @@ from otel_kit.gauges.consumers import Partition, consumers_of
 from otel_kit.hops import ActiveHop, Hop
 from otel_kit.integrations._confluent import Lag, Polled, Polls, Producers, Record, Report
 from otel_kit.integrations._kafka import RDKAFKA, Groups, record_hop, send_hop
-from otel_kit.integrations._shape import Call, Integration, in_order
+from otel_kit.integrations._shape import Call, Integration, Undo, in_order
 
 integration = Integration(
     "confluent-kafka",
@@ -52,6 +52,17 @@ _CLOSES = ("close", "unsubscribe", *({"__exit__"} & vars(cimpl.Consumer).keys())
 
 
 # -- sending ------------------------------------------------------------------------------------
+
+
+@integration.connects
+def connect() -> Undo:
+    """What was polled is watched until nobody hears any more that it is closed."""
+
+    def disconnect() -> None:
+        polls.clear()
+        consumers.clear()
+
+    return disconnect
 
 
 @integration.wraps("confluent_kafka.cimpl:Producer.__init__")

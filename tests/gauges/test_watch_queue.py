@@ -1,6 +1,7 @@
 """`watch_queue()`: gauges from the application's own functions, which may block or fail."""
 
 import asyncio
+import gc
 import math
 import subprocess
 import sys
@@ -22,6 +23,12 @@ from tests.gauges.waiting import until
 LABELS = {"transport": "outbox", "destination": "orders", "group": "relay"}
 FAST = 50.0
 """Milliseconds between two samples."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_is_watched() -> None:
+    """Consumers that another test has dropped are not only forgotten, but gone."""
+    gc.collect()
 
 
 def value(telemetry: Telemetry, metric: str, **labels: Any) -> float | None:
