@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 from weakref import ref
@@ -15,7 +16,7 @@ MAX_QUEUES = 100
 _log = logging.getLogger("otel_kit")
 
 
-class Watched:
+class Watched(ABC):
     """A source that looks at `subject` every few seconds, for as long as somebody else has it."""
 
     least: ClassVar[float] = 0.0
@@ -59,19 +60,20 @@ class Watched:
         except Exception as error:  # closed meanwhile, no broker
             self.failed(error)
 
+    @abstractmethod
     def look(self, subject: Any) -> None:
         """What is done for each sample, in a thread of its own: may block, and raise."""
-        raise NotImplementedError
 
     def failed(self, error: Exception) -> None:
         """It has raised that."""
         _log.debug("otel_kit cannot look at %s", self._what, exc_info=error)
 
-    def ended(self) -> None:
+    def ended(self) -> None:  # noqa: B027 - most have opened nothing
         """The thread looks no more, and closes what it has opened."""
 
+    @abstractmethod
     def readings(self, now: float) -> Iterable[Reading]:
-        raise NotImplementedError
+        """See `Source`."""
 
 
 class Asked(Watched):
@@ -82,22 +84,21 @@ class Asked(Watched):
         self._said: dict[Queue, tuple[float, Reading]] = {}
         self._reported: set[str] = set()
 
+    @abstractmethod
     def ask(self, subject: Any) -> Iterable[Reading]:
         """What is so now; may block for some seconds, and raise."""
-        raise NotImplementedError
 
     def look(self, subject: Any) -> None:
-        for queue in self._said.keys() - {each.queue for each in self._fresh()}:
-            self._said.pop(queue, None)
+        self._said = self._fresh()
         for reading in self.ask(subject):
             self._said[reading.queue] = time.monotonic(), reading
 
     def readings(self, now: float) -> Iterable[Reading]:
-        return self._fresh() if self.here else []
+        return [reading for _, reading in self._fresh().values()] if self.here else []
 
-    def _fresh(self) -> list[Reading]:
+    def _fresh(self) -> dict[Queue, tuple[float, Reading]]:
         oldest = time.monotonic() - STALE_INTERVALS * self._interval
-        return [reading for at, reading in self._said.copy().values() if at >= oldest]
+        return {queue: said for queue, said in self._said.copy().items() if said[0] >= oldest}
 
     def stop(self) -> None:
         super().stop()
