@@ -191,12 +191,13 @@ def message(caller: str, number: int, waited: float) -> Hop:
 @pytest.mark.parametrize("waited", [0.001, 1.0, 60.0, 86_400.0])
 def test_dwell_is_right_from_a_millisecond_to_a_day(waited: float) -> None:
     """From the sender's clock to the start of handling, apart from the handling itself."""
+    sent = time.time()
     incoming = message("web", 1, waited)
     with capture("orders") as telemetry, otel_kit.process(incoming):
-        pass
+        handled = time.time()
 
     (point,) = telemetry.points(names.QUEUE_DURATION, client="web", server="orders", group="g")
-    assert waited <= point.sum < waited + 60
+    assert waited <= point.sum <= waited + handled - sent
     assert telemetry.count(names.HOP_DURATION, side="consumer", client="web") == 1
 
 
